@@ -1,0 +1,210 @@
+//! Which conditions can be honoured exactly: everything else is refused with the field and what is allowed.
+
+use crate::config::{DelayVariation, LinkConfig, Loss, QueueLimit, gilbert_transitions};
+use std::fmt;
+use std::time::Duration;
+
+/// The least a byte limit may be: one full-size packet. Anything smaller is a mistyped unit.
+const FULL_PACKET: u64 = 1_500;
+/// Beyond an hour nothing is a path any more, and sums of times stay far from overflow.
+const LONGEST: Duration = Duration::from_secs(3_600);
+/// 10 Tbit/s: bits times a billion stay exact in 64 bits.
+const FASTEST: u64 = 10_000_000_000_000;
+
+/// A condition that cannot be honoured exactly.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// The field, dotted below [`LinkConfig`], as in `loss.burst`.
+    pub field: &'static str,
+    /// What it was.
+    pub given: String,
+    /// What it may be.
+    pub allowed: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {}: {}", self.field, self.given, self.allowed)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl LinkConfig {
+    /// The first thing that cannot be honoured, if any.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Everything that cannot be honoured, in the order of the fields.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ConfigError> {
+        let mut found = Problems(Vec::new());
+        if let Some(rate) = self.rate {
+            found.require(
+                (1..=FASTEST).contains(&rate),
+                "rate",
+                rate,
+                "1 bit/s to 10 Tbit/s; a path that carries nothing is an outage",
+            );
+        }
+        found.queue(self);
+        found.require(self.overhead <= 65_535, "overhead", self.overhead, "at most 65535 bytes");
+        found.loss(&self.loss);
+        found.time("delay", self.delay);
+        found.variation(self);
+        if let Some(reorder) = self.reorder {
+            found.ratio("reorder.ratio", reorder.ratio);
+            found.time("reorder.by", reorder.by);
+            found.require(
+                !reorder.by.is_zero(),
+                "reorder.by",
+                "0",
+                "longer than nothing, or no packet overtakes; leave `reorder` out to keep order",
+            );
+        }
+        found.ratio("duplicate", self.duplicate);
+        found.0
+    }
+}
+
+struct Problems(Vec<ConfigError>);
+
+impl Problems {
+    fn require(&mut self, holds: bool, field: &'static str, given: impl ToString, allowed: impl ToString) {
+        if !holds {
+            self.0.push(ConfigError { field, given: given.to_string(), allowed: allowed.to_string() });
+        }
+    }
+
+    /// A NaN is in no range, so it is refused here as well.
+    fn ratio(&mut self, field: &'static str, value: f64) {
+        self.require((0.0..=1.0).contains(&value), field, value, "a ratio from 0 to 1");
+    }
+
+    fn time(&mut self, field: &'static str, value: Duration) {
+        self.require(value <= LONGEST, field, format!("{value:?}"), "at most one hour");
+    }
+
+    fn queue(&mut self, config: &LinkConfig) {
+        match config.queue {
+            QueueLimit::Unlimited => {}
+            QueueLimit::Bytes(bytes) => {
+                let allowed = format!("at least one full packet, {FULL_PACKET} bytes");
+                self.require(bytes >= FULL_PACKET, "queue", format!("{bytes} bytes"), allowed);
+            }
+            QueueLimit::Packets(packets) => self.require(packets >= 1, "queue", "0 packets", "at least one packet"),
+            QueueLimit::Time(time) => {
+                self.time("queue", time);
+                self.require(!time.is_zero(), "queue", "0", "longer than nothing");
+                let allowed = "a limit in time needs a `rate`; without one give bytes or packets";
+                self.require(config.rate.is_some(), "queue", format!("{time:?}"), allowed);
+            }
+        }
+    }
+
+    fn loss(&mut self, loss: &Loss) {
+        match *loss {
+            Loss::None => {}
+            Loss::Iid { p } => self.ratio("loss.p", p),
+            Loss::Gilbert { mean, burst } => {
+                self.ratio("loss.mean", mean);
+                let finite = burst.is_finite() && burst >= 1.0;
+                self.require(finite, "loss.burst", burst, "at least 1 packet, and finite");
+                if finite && (0.0..=1.0).contains(&mean) && gilbert_transitions(mean, burst).0 > 1.0 {
+                    let most = burst / (1.0 + burst);
+                    let allowed = format!("at most burst/(1+burst) = {most:.4} with bursts of {burst}");
+                    self.require(false, "loss.mean", mean, allowed);
+                }
+            }
+            Loss::GilbertElliott { p, r, h, k } => {
+                self.ratio("loss.p", p);
+                self.ratio("loss.r", r);
+                self.ratio("loss.h", h);
+                self.ratio("loss.k", k);
+            }
+        }
+    }
+
+    fn variation(&mut self, config: &LinkConfig) {
+        match config.delay_variation {
+            None => {}
+            Some(DelayVariation::Uniform { max, .. }) => self.time("delay_variation.max", max),
+            Some(DelayVariation::Gaussian { sd, max, .. }) => {
+                self.time("delay_variation.sd", sd);
+                self.time("delay_variation.max", max);
+            }
+            Some(DelayVariation::Normal { sd, max, .. }) => {
+                self.time("delay_variation.sd", sd);
+                let allowed =
+                    format!("at most the delay, {:?}, or packets would arrive before they left", config.delay);
+                self.require(max <= config.delay, "delay_variation.max", format!("{max:?}"), allowed);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reorder;
+
+    fn fields(config: &LinkConfig) -> Vec<&'static str> {
+        config.problems().iter().map(|problem| problem.field).collect()
+    }
+
+    #[test]
+    fn a_transparent_path_is_valid() {
+        assert_eq!(LinkConfig::default().validate(), Ok(()));
+        assert!(LinkConfig::default().is_transparent());
+    }
+
+    #[test]
+    fn each_impossible_value_names_its_field() {
+        let path = LinkConfig::default;
+        let ms = Duration::from_millis;
+        let cases = [
+            ("rate", LinkConfig { rate: Some(0), ..path() }),
+            ("queue", LinkConfig { queue: QueueLimit::Bytes(300), ..path() }),
+            ("queue", LinkConfig { queue: QueueLimit::Packets(0), ..path() }),
+            ("queue", LinkConfig { queue: QueueLimit::Time(ms(300)), ..path() }),
+            ("queue", LinkConfig { queue: QueueLimit::Time(ms(0)), rate: Some(1), ..path() }),
+            ("overhead", LinkConfig { overhead: 70_000, ..path() }),
+            ("loss.p", LinkConfig { loss: Loss::Iid { p: 1.1 }, ..path() }),
+            ("loss.p", LinkConfig { loss: Loss::Iid { p: f64::NAN }, ..path() }),
+            ("loss.burst", LinkConfig { loss: Loss::Gilbert { mean: 0.1, burst: 0.5 }, ..path() }),
+            ("loss.mean", LinkConfig { loss: Loss::Gilbert { mean: 0.7, burst: 2.0 }, ..path() }),
+            ("loss.h", LinkConfig { loss: Loss::GilbertElliott { p: 0.1, r: 0.1, h: 1.5, k: 0.0 }, ..path() }),
+            ("delay", LinkConfig { delay: Duration::from_secs(4_000), ..path() }),
+            (
+                "delay_variation.max",
+                LinkConfig {
+                    delay_variation: Some(DelayVariation::Normal { sd: ms(1), max: ms(4), reordering: false }),
+                    delay: ms(3),
+                    ..path()
+                },
+            ),
+            ("reorder.ratio", LinkConfig { reorder: Some(Reorder { ratio: -0.1, by: ms(1) }), ..path() }),
+            ("reorder.by", LinkConfig { reorder: Some(Reorder { ratio: 0.1, by: ms(0) }), ..path() }),
+            ("duplicate", LinkConfig { duplicate: 2.0, ..path() }),
+        ];
+        for (field, config) in cases {
+            assert_eq!(fields(&config), [field], "{config:?}");
+        }
+    }
+
+    #[test]
+    fn the_message_says_what_is_allowed() {
+        let config = LinkConfig { loss: Loss::Gilbert { mean: 0.7, burst: 2.0 }, ..LinkConfig::default() };
+        let message = config.validate().unwrap_err().to_string();
+        assert_eq!(message, "`loss.mean` is 0.7: at most burst/(1+burst) = 0.6667 with bursts of 2");
+        let edge = LinkConfig { loss: Loss::Gilbert { mean: 0.5, burst: 1.0 }, ..LinkConfig::default() };
+        assert_eq!(edge.validate(), Ok(()), "p is exactly 1");
+    }
+
+    #[test]
+    fn all_problems_are_found_at_once() {
+        let config = LinkConfig { rate: Some(0), duplicate: -1.0, loss: Loss::Iid { p: 9.0 }, ..LinkConfig::default() };
+        assert_eq!(fields(&config), ["rate", "loss.p", "duplicate"]);
+    }
+}

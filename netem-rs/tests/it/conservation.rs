@@ -1,0 +1,233 @@
+//! Laws under arbitrary operations: nothing appears or vanishes, and how often a link is ticked changes nothing.
+
+use crate::Probe;
+use netem_rs::{CLASSES, DelayVariation, Instant, Link, LinkConfig, Loss, OutageMode, QueueLimit, Reorder, Seed};
+use proptest::prelude::*;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Packet { bytes: usize, class: usize },
+    Pass { bytes: usize, class: usize },
+    Apply(Box<LinkConfig>),
+    Outage(Option<OutageMode>),
+    Tick,
+}
+
+fn micros(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
+    range.prop_map(Duration::from_micros)
+}
+
+fn loss() -> impl Strategy<Value = Loss> {
+    prop_oneof![
+        Just(Loss::None),
+        (0.0..=1.0).prop_map(|p| Loss::Iid { p }),
+        (0.0..0.5, 1.0..10.0).prop_map(|(mean, burst)| Loss::Gilbert { mean, burst }),
+        (0.0..=1.0, 0.0..=1.0, 0.0..=1.0, 0.0..=1.0).prop_map(|(p, r, h, k)| Loss::GilbertElliott { p, r, h, k }),
+    ]
+}
+
+fn variation() -> impl Strategy<Value = DelayVariation> {
+    let distribution = (0..3, micros(0..20_000), micros(0..20_000), any::<bool>());
+    distribution.prop_map(|(kind, sd, max, reordering)| match kind {
+        0 => DelayVariation::Gaussian { sd, max, reordering },
+        1 => DelayVariation::Uniform { max, reordering },
+        _ => DelayVariation::Normal { sd, max, reordering },
+    })
+}
+
+fn queue() -> impl Strategy<Value = QueueLimit> {
+    prop_oneof![
+        Just(QueueLimit::Unlimited),
+        (1_500..20_000_u64).prop_map(QueueLimit::Bytes),
+        (1..20_u64).prop_map(QueueLimit::Packets),
+        micros(1..500_000).prop_map(QueueLimit::Time),
+    ]
+}
+
+fn config() -> impl Strategy<Value = LinkConfig> {
+    let parts = (
+        proptest::option::weighted(0.7, prop_oneof![1_u64..100_000, 100_000_u64..1_000_000_000_000]),
+        queue(),
+        0..100_usize,
+        loss(),
+        prop_oneof![Just(Duration::ZERO), micros(0..100_000)],
+        proptest::option::of(variation()),
+        proptest::option::of((0.0..=1.0, micros(1..50_000)).prop_map(|(ratio, by)| Reorder { ratio, by })),
+        prop_oneof![Just(0.0), 0.0..=1.0],
+    );
+    let config = parts.prop_map(|(rate, queue, overhead, loss, delay, delay_variation, reorder, duplicate)| {
+        let queue = if rate.is_none() && matches!(queue, QueueLimit::Time(_)) { QueueLimit::Unlimited } else { queue };
+        // A normal variation may not exceed the delay.
+        let delay = match delay_variation {
+            Some(DelayVariation::Normal { max, .. }) => delay + max,
+            _ => delay,
+        };
+        LinkConfig { rate, queue, overhead, loss, delay, delay_variation, reorder, duplicate }
+    });
+    prop_oneof![1 => Just(LinkConfig::default()), 5 => config]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let outage = prop_oneof![Just(None), Just(Some(OutageMode::Drop)), Just(Some(OutageMode::Pause))];
+    prop_oneof![
+        10 => (0..1_500_usize, 0..CLASSES).prop_map(|(bytes, class)| Operation::Packet { bytes, class }),
+        2 => (0..1_500_usize, 0..CLASSES).prop_map(|(bytes, class)| Operation::Pass { bytes, class }),
+        1 => config().prop_map(|config| Operation::Apply(Box::new(config))),
+        1 => outage.prop_map(Operation::Outage),
+        3 => Just(Operation::Tick),
+    ]
+}
+
+/// Operations, each some microseconds after the one before; bursts at one instant are common.
+fn script() -> impl Strategy<Value = Vec<(u64, Operation)>> {
+    let step = (prop_oneof![Just(0_u64), 0..2_000_u64, 0..200_000_u64], operation());
+    prop::collection::vec(step, 1..120)
+}
+
+/// Runs a script; `ticks` is called between operations with the time before and after.
+fn run(
+    config: &LinkConfig,
+    script: &[(u64, Operation)],
+    mut between: impl FnMut(&mut Link<Probe>, Instant, Instant, &mut Vec<(u64, Instant)>),
+) -> (Vec<(u64, Instant)>, netem_rs::Report) {
+    let mut link = Link::new(config.clone(), Seed::new(11));
+    let (mut now, mut number, mut out) = (Instant::ZERO, 0, Vec::new());
+    for (gap, operation) in script {
+        let next = now + Duration::from_micros(*gap);
+        between(&mut link, now, next, &mut out);
+        now = next;
+        match operation {
+            Operation::Packet { bytes, class } => {
+                link.handle_packet(now, Probe { number, bytes: *bytes, class: *class });
+                number += 1;
+            }
+            Operation::Pass { bytes, class } => {
+                // Time first: what is due now must be out before a packet may overtake the machine.
+                link.handle_timeout(now);
+                drain(&mut link, &mut out);
+                if link.pass(*class, *bytes) {
+                    out.push((number, now));
+                } else {
+                    link.handle_packet(now, Probe { number, bytes: *bytes, class: *class });
+                }
+                number += 1;
+            }
+            Operation::Apply(config) => link.apply(now, (**config).clone()),
+            Operation::Outage(outage) => link.set_outage(now, *outage),
+            Operation::Tick => link.handle_timeout(now),
+        }
+        drain(&mut link, &mut out);
+    }
+    link.set_outage(now, None);
+    link.handle_timeout(Instant::MAX);
+    drain(&mut link, &mut out);
+    let report = link.report().clone();
+    (out, report)
+}
+
+fn drain(link: &mut Link<Probe>, out: &mut Vec<(u64, Instant)>) {
+    while let Some(delivery) = link.poll_output() {
+        out.push((delivery.item.number, delivery.at));
+        assert!(link.report().holds());
+    }
+    assert!(link.report().holds());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_appears_or_vanishes(config in config(), script in script()) {
+        let (out, report) = run(&config, &script, |_, _, _, _| {});
+        let totals = report.totals();
+        prop_assert!(report.holds());
+        prop_assert_eq!(totals.waiting, 0, "everything leaves in the end");
+        prop_assert_eq!(totals.flying, 0);
+        prop_assert_eq!(totals.delivered, out.len() as u64);
+        let offered = script
+            .iter()
+            .filter(|(_, operation)| matches!(operation, Operation::Packet { .. } | Operation::Pass { .. }))
+            .count() as u64;
+        prop_assert_eq!(totals.offered, offered);
+        prop_assert_eq!(offered + totals.duplicated, totals.delivered + totals.lost + totals.overflowed);
+        prop_assert!(out.windows(2).all(|pair| pair[0].1 <= pair[1].1), "in order of arrival");
+    }
+
+    #[test]
+    fn how_often_it_is_ticked_changes_nothing(
+        config in config(),
+        script in script(),
+        cuts in prop::collection::vec(0.0..=1.0_f64, 0..4),
+    ) {
+        let mut cuts = cuts;
+        cuts.sort_by(f64::total_cmp);
+        let rare = run(&config, &script, |_, _, _, _| {});
+        let often = run(&config, &script, |link, now, next, out| {
+            for cut in &cuts {
+                let span = next.saturating_since(now).as_nanos() as f64;
+                link.handle_timeout(now + Duration::from_nanos((span * cut) as u64));
+                drain(link, out);
+            }
+        });
+        prop_assert_eq!(&rare, &often);
+        // Ticked exactly when it asks to be, it is never late and never asks for nothing.
+        let asked = run(&config, &script, |link, _, next, out| {
+            while let Some(due) = link.poll_timeout().filter(|due| *due < next) {
+                link.handle_timeout(due);
+                let before = out.len();
+                drain(link, out);
+                for (_, at) in &out[before..] {
+                    assert_eq!(*at, due, "told exactly then");
+                }
+            }
+        });
+        prop_assert_eq!(&rare, &asked);
+    }
+
+    #[test]
+    fn a_link_that_keeps_order_keeps_it_through_every_change(config in config(), script in script()) {
+        let ordered = |config: &LinkConfig| LinkConfig {
+            delay_variation: config.delay_variation.map(|variation| match variation {
+                DelayVariation::Gaussian { sd, max, .. } => DelayVariation::Gaussian { sd, max, reordering: false },
+                DelayVariation::Uniform { max, .. } => DelayVariation::Uniform { max, reordering: false },
+                DelayVariation::Normal { sd, max, .. } => DelayVariation::Normal { sd, max, reordering: false },
+            }),
+            reorder: None,
+            ..config.clone()
+        };
+        let script: Vec<_> = script
+            .into_iter()
+            .map(|(gap, operation)| match operation {
+                Operation::Apply(config) => (gap, Operation::Apply(Box::new(ordered(&config)))),
+                other => (gap, other),
+            })
+            .collect();
+        let (out, _) = run(&ordered(&config), &script, |_, _, _, _| {});
+        prop_assert!(out.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+    }
+
+    #[test]
+    fn what_validates_runs_and_validation_never_panics(
+        rate in proptest::option::of(prop_oneof![Just(0), Just(1), Just(10_000_000_000_000), any::<u64>()]),
+        queue in prop_oneof![
+            queue(),
+            any::<u64>().prop_map(QueueLimit::Bytes),
+            any::<u64>().prop_map(QueueLimit::Packets),
+            prop_oneof![Just(Duration::from_secs(3_600)), any::<Duration>()].prop_map(QueueLimit::Time),
+        ],
+        delay in prop_oneof![Just(Duration::from_secs(3_600)), micros(0..1_000), any::<Duration>()],
+        ratio in prop_oneof![Just(0.0), Just(1.0), Just(0.5), any::<f64>()],
+        burst in prop_oneof![Just(1.0), Just(1e300), any::<f64>()],
+    ) {
+        let loss = Loss::Gilbert { mean: ratio, burst };
+        let config = LinkConfig { rate, queue, loss, delay, duplicate: ratio, ..LinkConfig::default() };
+        if config.validate().is_ok() {
+            let packet = Operation::Packet { bytes: 1_200, class: 0 };
+            let script = vec![(0, packet.clone()), (0, packet.clone()), (7, packet)];
+            let (_, report) = run(&config, &script, |_, _, _, _| {});
+            prop_assert!(report.holds());
+            prop_assert_eq!(report.totals().waiting, 0);
+        }
+    }
+}
