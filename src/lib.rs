@@ -1,0 +1,8 @@
+//! throng fills rooms of an SFU with synthetic participants and measures what each of them got.
+//!
+//! ARCHITECTURE.md tells the life of the data and which module may import which.
+
+pub mod clock;
+pub mod dist;
+pub mod seed;
+pub mod units;
