@@ -4,5 +4,6 @@
 
 pub mod clock;
 pub mod dist;
+pub mod rtp;
 pub mod seed;
 pub mod units;
