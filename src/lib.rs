@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md tells the life of the data and which module may import which.
 
 pub mod clock;
+pub mod conference;
 pub mod dist;
 pub mod rtp;
 pub mod seed;

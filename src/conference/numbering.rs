@@ -1,0 +1,56 @@
+//! The payload types and header extension ids that throng gives where it is free to: those of libwebrtc, so that captures
+//! read as usual.
+//!
+//! Publishers, players and the reference SFU take them from here, and an answer may change any of them: they are where a
+//! negotiation begins, never what it ended with.
+
+use super::{Codec, CodecParameters, Feedback, MediaKind};
+use crate::rtp::extension::ExtensionKind;
+use std::collections::BTreeMap;
+
+/// A codec under its usual payload types, with the feedback that browsers offer for it.
+#[must_use]
+pub fn codec_parameters(codec: Codec) -> CodecParameters {
+    let video = Feedback { nack: true, pli: true, fir: true, remb: true, twcc: true };
+    let (payload_type, rtx_payload_type, feedback) = match codec {
+        Codec::Opus => (111, None, Feedback { twcc: true, ..Feedback::default() }),
+        Codec::Vp8 => (96, Some(97), video),
+        Codec::H264 => (102, Some(103), video),
+    };
+    CodecParameters { codec, payload_type, rtx_payload_type, feedback }
+}
+
+/// Every codec of a kind, in order of preference.
+#[must_use]
+pub fn codecs(kind: MediaKind) -> Vec<CodecParameters> {
+    let of_kind = [Codec::Opus, Codec::Vp8, Codec::H264].into_iter().filter(|codec| codec.kind() == kind);
+    of_kind.map(codec_parameters).collect()
+}
+
+/// The header extensions offered for a kind: URI by id (RFC 8285).
+#[must_use]
+pub fn extensions(kind: MediaKind) -> BTreeMap<u8, String> {
+    let mut kinds =
+        vec![(2, ExtensionKind::AbsSendTime), (3, ExtensionKind::TransportSequence), (4, ExtensionKind::Mid)];
+    if kind == MediaKind::Audio {
+        kinds.push((1, ExtensionKind::AudioLevel));
+    }
+    kinds.into_iter().map(|(id, kind)| (id, kind.uri().to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_one_transport_carries_is_numbered_apart() {
+        let codecs: Vec<_> = [MediaKind::Audio, MediaKind::Video].into_iter().flat_map(codecs).collect();
+        let mut numbers: Vec<u8> =
+            codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx_payload_type)).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [96, 97, 102, 103, 111]);
+        let (audio, video) = (extensions(MediaKind::Audio), extensions(MediaKind::Video));
+        assert!(video.iter().all(|(id, uri)| audio.get(id) == Some(uri)), "one id means one extension on a transport");
+        assert_eq!(audio.len(), video.len() + 1);
+    }
+}

@@ -1,0 +1,34 @@
+//! What two ends must know of each other to connect: ICE credentials, a DTLS fingerprint, candidates.
+
+use serde::{Deserialize, Serialize};
+
+/// Who sends the ClientHello (RFC 8842 §5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Setup {
+    /// This side sends it.
+    Active,
+    /// The other side sends it.
+    Passive,
+    /// The answerer chooses.
+    Actpass,
+}
+
+/// One side's transport, as structured data (the same facts as an SDP's transport lines).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TransportParameters {
+    /// ICE user fragment (RFC 8839 §5.4).
+    pub ufrag: String,
+    /// ICE password.
+    pub pwd: String,
+    /// `"sha-256 AA:BB:…"`, hash function and colon-separated bytes (RFC 8122 §5).
+    pub fingerprint: String,
+    /// The DTLS role offered or chosen.
+    pub setup: Setup,
+    /// Whether this side is ICE-lite (RFC 8445 §2.5).
+    #[serde(default)]
+    pub ice_lite: bool,
+    /// Candidate attributes without `a=`, component 1: `"candidate:1 1 udp 2130706431 127.0.0.1 4000 typ host"`.
+    pub candidates: Vec<String>,
+}
