@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod conference;
 pub mod dist;
+pub mod media;
 pub mod metrics;
 pub mod rtp;
 pub mod seed;

@@ -1,0 +1,186 @@
+//! A microphone and its Opus encoder: packets of constant length while somebody talks, comfort noise while nobody does.
+//!
+//! With DTX a pause is one small packet when it begins and one every 400 ms (`rtp::opus`), unstamped; without, silence is
+//! sent at the full rate. The marker bit opens a talk spurt, and is never set where silence is not suppressed (RFC 3551
+//! §4.1). Levels are those of RFC 6464. The rate is constant (CBR), so that a pause is the only thing that lowers it.
+
+use super::encoder::{Frame, Identity};
+use super::payload::{MAX_PREFIX, Payload};
+use super::rtp_clock::RtpClock;
+use super::source::{AudioSource, MediaPlan};
+use super::stamp::{STAMP_LEN, Stamp};
+use super::talk::Talking;
+use crate::clock::{Duration, Instant};
+use crate::rtp::opus::{DTX_INTERVAL, DTX_LEN, Toc};
+use crate::seed::{ChaCha8Rng, Seed};
+use crate::units::Bitrate;
+use rand::Rng;
+
+/// Level of a quiet room, in −dBov (RFC 6464; 127 is digital silence).
+const SILENCE_LEVEL: u8 = 80;
+/// Levels of speech: these, uniformly.
+const TALK_LEVELS: std::ops::Range<u8> = 22..38;
+const FILLER_STEP: usize = 2_368;
+
+/// What the next packet is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sound {
+    /// Speech; whether it opens a talk spurt after a gap.
+    Talk { opens: bool },
+    /// Silence at the full rate.
+    Silence,
+    /// A comfort-noise update.
+    ComfortNoise,
+}
+
+pub(super) struct Audio {
+    identity: Identity,
+    bitrate: Bitrate,
+    ptime: Duration,
+    toc: Toc,
+    dtx: bool,
+    first: Instant,
+    slot: u64,
+    next: Sound,
+    /// When the last comfort noise was due, in a pause.
+    noise: Option<Instant>,
+    /// Whether the next speech follows a gap.
+    gap: bool,
+    /// Sent bits that did not fill a byte, in bit · ns.
+    carry: u64,
+    number: u32,
+    now: Option<Instant>,
+    muted: bool,
+    clock: RtpClock,
+    talking: Talking,
+    levels: ChaCha8Rng,
+}
+
+impl Audio {
+    pub(super) fn new(plan: &MediaPlan, source: &AudioSource, identity: Identity, seed: &Seed, start: Instant) -> Self {
+        let ptime = source.ptime.as_nanos() as u64;
+        let first = start + Duration::from_nanos(seed.child("phase").bits() % ptime);
+        let mut audio = Self {
+            identity,
+            bitrate: plan.bitrate,
+            ptime: source.ptime,
+            toc: Toc::for_frame(source.ptime).expect("MediaPlan::check allows only lengths of Opus frames"),
+            dtx: source.dtx,
+            first,
+            slot: 0,
+            next: Sound::Silence,
+            noise: None,
+            gap: true,
+            carry: 0,
+            number: 0,
+            now: None,
+            muted: false,
+            clock: RtpClock::new(start, seed.child("rtp time").bits() as u32, plan.codec.clock_rate()),
+            talking: Talking::new(source.talk, seed.child("talk").rng(), first),
+            levels: seed.child("levels").rng(),
+        };
+        audio.seek();
+        audio
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        (!self.muted).then(|| self.due())
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.now = Some(now);
+    }
+
+    pub(super) fn poll_frame(&mut self, frame: &mut Frame) -> bool {
+        let Some(due) = self.poll_timeout().filter(|due| self.now.is_some_and(|now| *due <= now)) else { return false };
+        frame.packets.clear();
+        frame.packets.push(match self.next {
+            Sound::Talk { .. } | Sound::Silence => self.stamped(due),
+            Sound::ComfortNoise => Payload::new(&[self.toc.0], self.filler_at(), DTX_LEN - 1),
+        });
+        frame.describe(due, self.clock.at(due), self.number);
+        frame.marked = self.next == Sound::Talk { opens: true };
+        frame.dtx = self.next == Sound::ComfortNoise;
+        frame.voice = matches!(self.next, Sound::Talk { .. });
+        frame.audio_level = Some(if frame.voice { self.level() } else { SILENCE_LEVEL });
+        self.number = self.number.wrapping_add(1);
+        self.slot += 1;
+        self.seek();
+        true
+    }
+
+    pub(super) fn set_muted(&mut self, now: Instant, muted: bool) {
+        if self.muted && !muted {
+            let passed = now.saturating_since(self.first).as_nanos().div_ceil(self.ptime.as_nanos()) as u64;
+            self.slot = self.slot.max(passed);
+            (self.gap, self.noise) = (true, None);
+            self.seek();
+        }
+        self.muted = muted;
+    }
+
+    pub(super) fn target(&self) -> Bitrate {
+        self.bitrate
+    }
+
+    pub(super) fn rtp_time_at(&self, at: Instant) -> u32 {
+        self.clock.at(at)
+    }
+
+    /// Moves on to the next slot in which something is sent: at most 400 ms away.
+    fn seek(&mut self) {
+        loop {
+            let due = self.due();
+            if self.talking.at(due) {
+                self.noise = None;
+                self.next = Sound::Talk { opens: std::mem::take(&mut self.gap) && self.dtx };
+                return;
+            }
+            if !self.dtx {
+                self.next = Sound::Silence;
+                return;
+            }
+            if self.noise.is_none_or(|last| due >= last + DTX_INTERVAL) {
+                (self.noise, self.gap) = (Some(due), true);
+                self.next = Sound::ComfortNoise;
+                return;
+            }
+            self.slot += 1;
+        }
+    }
+
+    fn due(&self) -> Instant {
+        self.first + Duration::from_nanos(self.slot.saturating_mul(self.ptime.as_nanos() as u64))
+    }
+
+    fn stamped(&mut self, due: Instant) -> Payload {
+        const BYTE: u64 = 8_000_000_000;
+        self.carry += self.bitrate.bps() * self.ptime.as_nanos() as u64;
+        let bytes = (self.carry / BYTE) as usize;
+        self.carry %= BYTE;
+        let mut prefix = [0; MAX_PREFIX];
+        prefix[0] = self.toc.0;
+        let mut payload = Payload::new(&prefix[..1 + STAMP_LEN], self.filler_at(), bytes - 1 - STAMP_LEN);
+        let Identity { publisher, room, media } = self.identity;
+        payload.stamp(&Stamp {
+            layer: 0,
+            media,
+            publisher,
+            room,
+            frame: self.number,
+            frame_bytes: bytes as u32,
+            due,
+            left: None,
+            payload_crc: crc32fast::hash(payload.filler()),
+        });
+        payload
+    }
+
+    fn filler_at(&self) -> usize {
+        self.number as usize % super::payload::PERIOD * FILLER_STEP
+    }
+
+    fn level(&mut self) -> u8 {
+        TALK_LEVELS.start + (self.levels.next_u32() % u32::from(TALK_LEVELS.end - TALK_LEVELS.start)) as u8
+    }
+}

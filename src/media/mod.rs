@@ -1,0 +1,20 @@
+//! What publishers send: an encoder model, its frames, and the stamp that each of them carries.
+
+mod audio;
+pub mod encoder;
+mod keyframes;
+mod packetise;
+pub mod payload;
+mod rtp_clock;
+mod sizes;
+pub mod source;
+pub mod stamp;
+mod talk;
+mod video;
+
+pub use encoder::{Encoder, Frame, Identity};
+pub use keyframes::MIN_KEYFRAME_INTERVAL;
+pub use payload::{MAX_PAYLOAD, Payload};
+pub use source::MediaPlan;
+pub use stamp::{Found, STAMP_LEN, Stamp};
+pub use video::LOWEST_TARGET;

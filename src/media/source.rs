@@ -1,0 +1,242 @@
+//! What publishers send, resolved from `[media.*]`; `plan` holds these.
+
+use crate::clock::Duration;
+use crate::conference::{Codec, MediaKind};
+use crate::dist::Dist;
+use crate::media::payload::MAX_PAYLOAD;
+use crate::media::stamp::STAMP_LEN;
+use crate::rtp::opus::Toc;
+use crate::rtp::vp8;
+use crate::units::{Bitrate, format_duration};
+
+/// One `[media.*]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MediaPlan {
+    /// Its name.
+    pub name: String,
+    /// Its codec.
+    pub codec: Codec,
+    /// Target bitrate of the codec's output, headers not counted.
+    pub bitrate: Bitrate,
+    /// What depends on the kind.
+    pub source: Source,
+}
+
+impl MediaPlan {
+    /// Audio or video.
+    #[must_use]
+    pub fn kind(&self) -> MediaKind {
+        self.codec.kind()
+    }
+
+    /// Whether an encoder can send this exactly as it is written.
+    ///
+    /// # Errors
+    /// A sentence that says what cannot be honoured and what to write instead, without the media's name.
+    pub fn check(&self) -> Result<(), String> {
+        match (&self.source, self.kind()) {
+            (Source::Audio(audio), MediaKind::Audio) => audio.check(self.bitrate),
+            (Source::Video(video), MediaKind::Video) => video.check(self.codec, self.bitrate),
+            (Source::Audio(_), MediaKind::Video) | (Source::Video(_), MediaKind::Audio) => {
+                Err(format!("{} is a codec of the other kind of media", self.codec.name()))
+            }
+        }
+    }
+}
+
+/// Bytes of the smallest audio packet that carries a stamp: TOC, stamp, one byte of sound.
+const SMALLEST_AUDIO: u64 = 2 + STAMP_LEN as u64;
+/// Bytes of an Opus frame, at most (RFC 6716 §3.2.1), and not more than one packet holds.
+const LARGEST_AUDIO: u64 = if MAX_PAYLOAD < 1_275 { MAX_PAYLOAD as u64 } else { 1_275 };
+/// Bytes of the smallest mean frame of video: stamp and headers, and as much again to repay keyframes from.
+const SMALLEST_FRAME: f64 = 125.0;
+/// Bytes of the largest keyframe: far beyond any codec's, and its packets still fit a jitter buffer.
+const LARGEST_FRAME: f64 = 4e6;
+
+impl AudioSource {
+    fn check(&self, bitrate: Bitrate) -> Result<(), String> {
+        if Toc::for_frame(self.ptime).is_none() {
+            let ptime = format_duration(self.ptime);
+            return Err(format!("an Opus packet holds 2.5, 5, 10, 20, 40 or 60 ms of sound, not {ptime}"));
+        }
+        let rate = |bytes: u64| Bitrate((bytes as f64 * 8.0 / self.ptime.as_secs_f64()).ceil() as u64);
+        let (least, most) = (rate(SMALLEST_AUDIO), rate(LARGEST_AUDIO));
+        if !(least..=most).contains(&bitrate) {
+            let ptime = format_duration(self.ptime);
+            return Err(format!(
+                "with {ptime} of sound a packet the bitrate lies between {least} (every packet carries a stamp of {STAMP_LEN} bytes) and {most}, not {bitrate}; a longer ptime allows less"
+            ));
+        }
+        match self.talk {
+            Some(talk) if talk.on.mean() + talk.off.mean() < self.ptime => {
+                Err("talk spurts and pauses are together shorter than a packet".to_owned())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl VideoSource {
+    /// The lowest target that an encoder of these pictures can hold.
+    #[must_use]
+    pub fn smallest_bitrate(&self) -> Bitrate {
+        Bitrate((SMALLEST_FRAME * 8.0 * self.fps).ceil() as u64)
+    }
+
+    fn check(&self, codec: Codec, bitrate: Bitrate) -> Result<(), String> {
+        let (width, height) = (self.width, self.height);
+        let sides = [width, height];
+        if sides.contains(&0) || sides.iter().any(|side| *side > vp8::MAX_DIMENSION) {
+            return Err(format!("pictures have 1 to {} pixels a side, not {width}x{height}", vp8::MAX_DIMENSION));
+        }
+        if codec == Codec::H264 && sides.iter().any(|side| side % 2 == 1) {
+            return Err(format!("H.264 pictures (4:2:0) have an even number of pixels a side, not {width}x{height}"));
+        }
+        if !(0.1..=1_000.0).contains(&self.fps) {
+            return Err(format!("fps lies between 0.1 and 1000, not {}", self.fps));
+        }
+        if !(0.0..=2.0).contains(&self.frames.noise) {
+            return Err(format!("noise lies between 0 and 2, not {}", self.frames.noise));
+        }
+        if !(1.0..=100.0).contains(&self.frames.key_ratio) {
+            return Err(format!("key_ratio lies between 1 and 100, not {}", self.frames.key_ratio));
+        }
+        if self.keyframe_interval.is_some_and(|interval| interval.is_zero()) {
+            return Err("a keyframe interval is longer than zero; leave it out for keyframes on request".to_owned());
+        }
+        let least = self.smallest_bitrate();
+        if bitrate < least {
+            return Err(format!(
+                "at {} fps the bitrate is at least {least}, not {bitrate}; or lower the fps",
+                self.fps
+            ));
+        }
+        if bitrate.bps() as f64 / 8.0 / self.fps * self.frames.key_ratio > LARGEST_FRAME {
+            return Err(format!(
+                "a keyframe would be larger than {} MB; lower the bitrate or key_ratio",
+                LARGEST_FRAME / 1e6
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What depends on the kind of media.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// Sound.
+    Audio(AudioSource),
+    /// Pictures.
+    Video(VideoSource),
+}
+
+/// Sound.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioSource {
+    /// Sound per packet.
+    pub ptime: Duration,
+    /// Whether silence is sent as comfort-noise updates only (RFC 7587 §3.1.3: one every 400 ms).
+    pub dtx: bool,
+    /// Talk spurts and pauses; `None` talks all the time.
+    pub talk: Option<Talk>,
+}
+
+/// An on-off talk model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Talk {
+    /// Length of a talk spurt.
+    pub on: Dist,
+    /// Length of a pause.
+    pub off: Dist,
+}
+
+/// Pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoSource {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Frames per second.
+    pub fps: f64,
+    /// Keyframes besides those asked for: `None` sends the first one and then on request.
+    pub keyframe_interval: Option<Duration>,
+    /// Frame sizes.
+    pub frames: FrameModel,
+    /// What the encoder's rate follows.
+    pub rate_control: RateControl,
+    /// The publisher sends nothing although it says that it does: what a broken camera looks like from outside.
+    pub silent: bool,
+}
+
+/// Sizes of encoded frames (RFC 8593 §6).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrameModel {
+    /// Scale of the Laplace noise on a frame's size, relative to the mean (0.15 in RFC 8593).
+    pub noise: f64,
+    /// Size of a keyframe relative to the mean frame.
+    pub key_ratio: f64,
+}
+
+/// What the encoder's rate follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateControl {
+    /// The configured bitrate, whatever comes back.
+    Fixed,
+    /// The smaller of the configured bitrate and what REMB says.
+    Remb,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn video(codec: Codec, kbps: u64, change: impl FnOnce(&mut VideoSource)) -> Result<(), String> {
+        let mut source = VideoSource {
+            width: 640,
+            height: 360,
+            fps: 30.0,
+            keyframe_interval: None,
+            frames: FrameModel { noise: 0.15, key_ratio: 6.0 },
+            rate_control: RateControl::Remb,
+            silent: false,
+        };
+        change(&mut source);
+        let bitrate = Bitrate::from_kbps(kbps);
+        MediaPlan { name: "camera".to_owned(), codec, bitrate, source: Source::Video(source) }.check()
+    }
+
+    fn audio(codec: Codec, kbps: u64, ptime: u64, talk: Option<Talk>) -> Result<(), String> {
+        let source = Source::Audio(AudioSource { ptime: Duration::from_millis(ptime), dtx: true, talk });
+        MediaPlan { name: "mic".to_owned(), codec, bitrate: Bitrate::from_kbps(kbps), source }.check()
+    }
+
+    #[test]
+    fn what_an_encoder_cannot_honour_is_refused() {
+        assert_eq!(video(Codec::Vp8, 30, |_| ()), Ok(()));
+        assert_eq!(video(Codec::H264, 2_000, |_| ()), Ok(()));
+        assert_eq!(video(Codec::Vp8, 500, |source| source.width = 641), Ok(()));
+        assert_eq!(audio(Codec::Opus, 32, 20, None), Ok(()));
+        let endless = Talk { on: Dist::Constant(Duration::ZERO), off: Dist::Constant(Duration::ZERO) };
+        let refused = [
+            video(Codec::Vp8, 29, |_| ()),
+            video(Codec::Vp8, 500, |source| source.width = 0),
+            video(Codec::Vp8, 500, |source| source.height = 16_384),
+            video(Codec::H264, 500, |source| source.width = 641),
+            video(Codec::Vp8, 500, |source| source.fps = f64::NAN),
+            video(Codec::Vp8, 500, |source| source.frames.noise = -0.1),
+            video(Codec::Vp8, 500, |source| source.frames.key_ratio = 0.5),
+            video(Codec::Vp8, 500, |source| source.keyframe_interval = Some(Duration::ZERO)),
+            video(Codec::Vp8, 500_000_000, |_| ()),
+            video(Codec::Opus, 500, |_| ()),
+            audio(Codec::Vp8, 32, 20, None),
+            audio(Codec::Opus, 20, 20, None),
+            audio(Codec::Opus, 500, 20, None),
+            audio(Codec::Opus, 32, 30, None),
+            audio(Codec::Opus, 32, 20, Some(endless)),
+        ];
+        for (index, result) in refused.into_iter().enumerate() {
+            assert!(result.is_err(), "case {index}");
+        }
+    }
+}

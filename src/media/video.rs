@@ -1,0 +1,132 @@
+//! A camera and its encoder: frames on an exact grid, sized to the target, cut into packets.
+//!
+//! The grid begins within one frame interval of the start, where the seed says, so that participants who join together
+//! do not send together. A frame is due on the grid, however late it is asked for.
+
+use super::encoder::{Frame, Identity};
+use super::keyframes::Keyframes;
+use super::packetise::Packetiser;
+use super::rtp_clock::RtpClock;
+use super::sizes::Sizes;
+use super::source::{MediaPlan, RateControl, VideoSource};
+use super::stamp::Stamp;
+use crate::clock::{Duration, Instant};
+use crate::dist;
+use crate::seed::Seed;
+use crate::units::Bitrate;
+
+/// What an encoder keeps sending at, however little the network says it can take (libwebrtc's minimum bitrate).
+pub const LOWEST_TARGET: Bitrate = Bitrate::from_kbps(30);
+
+pub(super) struct Video {
+    identity: Identity,
+    fps: f64,
+    rate_control: RateControl,
+    configured: Bitrate,
+    lowest: Bitrate,
+    target: Bitrate,
+    /// A target that holds for frames due from an instant on.
+    ordered: Option<(Instant, Bitrate)>,
+    first: Instant,
+    slot: u64,
+    number: u32,
+    now: Option<Instant>,
+    silent: bool,
+    muted: bool,
+    clock: RtpClock,
+    keyframes: Keyframes,
+    sizes: Sizes,
+    packetiser: Packetiser,
+}
+
+impl Video {
+    pub(super) fn new(plan: &MediaPlan, source: &VideoSource, identity: Identity, seed: &Seed, start: Instant) -> Self {
+        let phase = dist::unit(&mut seed.child("phase").rng()) / source.fps;
+        let lowest = LOWEST_TARGET.max(source.smallest_bitrate()).min(plan.bitrate);
+        let luck = seed.child("picture id").bits();
+        Self {
+            identity,
+            fps: source.fps,
+            rate_control: source.rate_control,
+            configured: plan.bitrate,
+            lowest,
+            target: plan.bitrate,
+            ordered: None,
+            first: start + Duration::from_nanos((phase * 1e9) as u64),
+            slot: 0,
+            number: 0,
+            now: None,
+            silent: source.silent,
+            muted: false,
+            clock: RtpClock::new(start, seed.child("rtp time").bits() as u32, plan.codec.clock_rate()),
+            keyframes: Keyframes::new(source.keyframe_interval),
+            sizes: Sizes::new(source.frames, seed.child("sizes").rng()),
+            packetiser: Packetiser::new(plan.codec, source.width, source.height, source.fps, luck),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        (!self.silent && !self.muted).then(|| self.due())
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.now = Some(now);
+    }
+
+    pub(super) fn poll_frame(&mut self, frame: &mut Frame) -> bool {
+        let Some(due) = self.poll_timeout().filter(|due| self.now.is_some_and(|now| *due <= now)) else { return false };
+        if let Some((_, target)) = self.ordered.take_if(|(from, _)| *from <= due) {
+            self.target = target;
+        }
+        let keyframe = self.keyframes.decide(due);
+        let Identity { publisher, room, media } = self.identity;
+        let number = self.number;
+        let stamp =
+            Stamp { layer: 0, media, publisher, room, frame: number, frame_bytes: 0, due, left: None, payload_crc: 0 };
+        let mean = self.target.bps() as f64 / 8.0 / self.fps;
+        let bytes = self.packetiser.cut(keyframe, self.sizes.next(mean, keyframe), stamp, &mut frame.packets);
+        self.sizes.spend(mean, bytes);
+        frame.describe(due, self.clock.at(due), number);
+        (frame.keyframe, frame.marked) = (keyframe, true);
+        self.slot += 1;
+        self.number = number.wrapping_add(1);
+        true
+    }
+
+    pub(super) fn request_keyframe(&mut self, now: Instant) {
+        self.keyframes.request(now);
+    }
+
+    pub(super) fn set_remb(&mut self, now: Instant, rate: Bitrate) {
+        match self.rate_control {
+            RateControl::Fixed => {}
+            RateControl::Remb => self.ordered = Some((now, rate.min(self.configured).max(self.lowest))),
+        }
+    }
+
+    pub(super) fn set_muted(&mut self, now: Instant, muted: bool) {
+        if self.muted && !muted {
+            // Nobody looked into the camera meanwhile: the grid goes on, the frames in between never existed.
+            let passed = now.saturating_since(self.first).as_nanos() as f64 * self.fps / 1e9;
+            self.slot = self.slot.max(passed as u64);
+            while self.due() < now {
+                self.slot += 1;
+            }
+            self.keyframes.restart();
+        }
+        self.muted = muted;
+    }
+
+    pub(super) fn target(&self) -> Bitrate {
+        self.ordered.map_or(self.target, |(_, target)| target)
+    }
+
+    pub(super) fn rtp_time_at(&self, at: Instant) -> u32 {
+        self.clock.at(at)
+    }
+
+    /// When the next frame is due: computed from the grid's start, so that no error adds up.
+    fn due(&self) -> Instant {
+        self.first + Duration::from_nanos((self.slot as f64 * 1e9 / self.fps).round() as u64)
+    }
+}
