@@ -7,6 +7,7 @@ pub mod conference;
 pub mod dist;
 pub mod media;
 pub mod metrics;
+pub mod qos;
 pub mod rtp;
 pub mod seed;
 pub mod units;
