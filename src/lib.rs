@@ -9,5 +9,6 @@ pub mod media;
 pub mod metrics;
 pub mod qos;
 pub mod rtp;
+pub mod sdp;
 pub mod seed;
 pub mod units;
