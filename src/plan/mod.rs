@@ -1,0 +1,139 @@
+//! The run exactly as it will happen: arrivals, rooms, links, timelines, thresholds, all resolved with the seed.
+//!
+//! After it nothing can be misconfigured, and nothing is random that has no seed. It holds data for both drivers and
+//! reads no clock. Every time counts from the start of the run, warm-up included.
+
+mod arrivals;
+pub mod forecast;
+mod headcount;
+pub mod network;
+mod outages;
+mod presence;
+mod quota;
+mod resolve;
+mod rooms;
+mod sessions;
+pub mod target;
+#[cfg(test)]
+mod tests;
+pub mod threshold;
+mod timeline;
+
+use crate::clock::{Duration, Instant};
+pub use crate::media::MediaPlan;
+pub use crate::scenario::arrivals::{Concurrency, ConcurrencyPoint};
+pub use crate::scenario::population::{Selection, Subscribe};
+pub use crate::scenario::run::{Format, OutputPlan, RunPlan};
+use crate::seed::Seed;
+pub use forecast::Forecast;
+pub use network::{NetworkPlan, Outage};
+pub use resolve::{derived_run_id, load};
+use std::collections::BTreeMap;
+pub use target::{AdapterPlan, TargetPlan};
+pub use threshold::ThresholdPlan;
+
+/// A resolved run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed that everything random comes from.
+    pub seed: u64,
+    /// Part of every room's name, so that two runs never meet.
+    pub run_id: String,
+    /// Phases and limits of the run itself.
+    pub run: RunPlan,
+    /// What is tested.
+    pub target: TargetPlan,
+    /// In the file's order.
+    pub populations: Vec<PopulationPlan>,
+    /// Networks in use, by name; index 0 is `none`, the unimpaired path.
+    pub networks: Vec<NetworkPlan>,
+    /// In the file's order of names.
+    pub media: Vec<MediaPlan>,
+    /// Rooms with their participants.
+    pub rooms: Vec<RoomPlan>,
+    /// By index.
+    pub participants: Vec<ParticipantPlan>,
+    /// Open arrivals beyond a population's `max`.
+    pub arrivals_dropped: u64,
+    /// In the file's order.
+    pub thresholds: Vec<ThresholdPlan>,
+    /// Conditions on the generator's own health, in the thresholds' grammar.
+    pub invalid_if: Vec<ThresholdPlan>,
+    /// Where and how results are written.
+    pub output: OutputPlan,
+}
+
+/// One `[[population]]`.
+#[derive(Clone, Debug)]
+pub struct PopulationPlan {
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Participants of the plan.
+    pub count: u32,
+    /// People of the headcount whom the arrivals never bring (a Poisson draw that came short, or `max`): not in the plan.
+    pub absent: u32,
+    /// Closed arrivals: how many are in at once. `None` for open arrivals.
+    pub concurrency: Option<Concurrency>,
+}
+
+/// One room.
+#[derive(Clone, Debug)]
+pub struct RoomPlan {
+    /// `{scenario}-{run id}-{n}`.
+    pub name: String,
+    /// Indices of its participants.
+    pub participants: Vec<u32>,
+}
+
+/// One participant.
+#[derive(Clone, Debug)]
+pub struct ParticipantPlan {
+    /// Its index in the plan.
+    pub index: u32,
+    /// Its name in the room, as in `viewers-17`.
+    pub name: String,
+    /// Index of its population.
+    pub population: u16,
+    /// Index of its room.
+    pub room: u32,
+    /// Index of its network.
+    pub network: u16,
+    /// When it comes.
+    pub arrival: Arrival,
+    /// Its sessions in order; more than one when it rejoins. Never empty.
+    pub sessions: Vec<SessionPlan>,
+    /// Indices of the media that it publishes.
+    pub publish: Vec<u16>,
+    /// What it asks for.
+    pub subscribe: Subscribe,
+    /// How long a join may take from its intended arrival.
+    pub join_timeout: Duration,
+    /// How long after joining the first frame may take before the viewer counts as black.
+    pub first_frame_timeout: Duration,
+    /// Outages of its links, by time.
+    pub outages: Vec<Outage>,
+    /// The branch of its random streams.
+    pub seed: Seed,
+}
+
+/// When a participant comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Arrival {
+    /// Open: at this time, whatever the SFU does.
+    At(Instant),
+    /// Closed: as soon as its population has a place free, in this order.
+    InOrder(u32),
+}
+
+/// One stay in the room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SessionPlan {
+    /// How long it stays, from its intended arrival; `None` until the end of the run.
+    pub length: Option<Duration>,
+    /// How long after leaving it comes back; `None` when it does not.
+    pub rejoin_after: Option<Duration>,
+}

@@ -1,0 +1,183 @@
+//! What parts of a scenario say about each other: names that must exist, shares that must add up, what a target can do.
+
+use super::error::Errors;
+use super::network::{Network, builtin, unknown};
+use super::population::{Headcount, Population, Selection};
+use super::suggest::instead;
+use super::target::AdapterPlan;
+use super::threshold::{self, LabelValues, ThresholdPlan};
+use super::{Scenario, arrivals::Start, document::Table};
+use crate::conference::{Codec, MediaKind};
+use std::collections::BTreeSet;
+
+/// Where a check reports.
+pub(crate) struct Report<'a> {
+    pub(crate) root: &'a Table,
+    pub(crate) errors: &'a Errors<'a>,
+}
+
+impl Report<'_> {
+    pub(crate) fn fail(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.errors.push(&self.root.locate(key), key, message, help);
+    }
+}
+
+/// Checks a whole scenario; `thresholds` come with the place of each.
+pub(crate) fn check(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)], report: &Report<'_>) {
+    let mut names = BTreeSet::new();
+    for population in &scenario.populations {
+        if !names.insert(&population.name) {
+            let message = format!("two populations are named `{}`", population.name);
+            report.fail(&format!("{}.name", population.path), message, "rename one of them");
+        }
+        check_publish(scenario, population, report);
+        check_networks(scenario, population, report);
+        check_start(population, report);
+    }
+    check_shares(scenario, report);
+    check_target(scenario, report);
+    check_thresholds(scenario, thresholds, report);
+}
+
+fn check_publish(scenario: &Scenario, population: &Population, report: &Report<'_>) {
+    let key = |index: usize| format!("{}.publish[{index}]", population.path);
+    for (index, name) in population.publish.iter().enumerate() {
+        if !scenario.media.iter().any(|media| media.name == *name) {
+            let known: Vec<&str> = scenario.media.iter().map(|media| media.name.as_str()).collect();
+            let help = if known.is_empty() { format!("write `[media.{name}]`") } else { instead(name, known) };
+            report.fail(&key(index), format!("there is no media `{name}`"), help);
+        }
+        if population.publish[..index].contains(name) {
+            report.fail(&key(index), format!("`{name}` is published twice"), "once is enough");
+        }
+    }
+}
+
+fn check_networks(scenario: &Scenario, population: &Population, report: &Report<'_>) {
+    for (index, (name, _)) in population.networks.iter().enumerate() {
+        let known = name == "none" || scenario.networks.iter().any(|network| network.name == *name);
+        if !known && builtin(name).is_none() {
+            let one = format!("{}.network", population.path);
+            let key = if population.networks.len() > 1 { format!("{one}[{index}].use") } else { one };
+            report.fail(&key, format!("there is no network `{name}`"), unknown(name, &scenario.networks));
+        }
+    }
+}
+
+fn check_start(population: &Population, report: &Report<'_>) {
+    if let (Start::Open(arrivals), Headcount::Count(count)) = (&population.start, population.head)
+        && let Some(max) = arrivals.max.filter(|max| *max > count)
+    {
+        let message = format!("`max` is {max}, and the population has {count}");
+        report.fail(&format!("{}.start.arrivals.max", population.path), message, "write at most the headcount");
+    }
+}
+
+fn check_shares(scenario: &Scenario, report: &Report<'_>) {
+    let shares: Vec<(&str, f64)> = scenario
+        .populations
+        .iter()
+        .filter_map(|population| match population.head {
+            Headcount::Share(share) => Some((population.path.as_str(), share)),
+            Headcount::Count(_) | Headcount::PerRoom(_) => None,
+        })
+        .collect();
+    let Some((first, _)) = shares.first() else { return };
+    let Some(participants) = scenario.rooms.participants else {
+        let help = "write `[rooms] participants`, how many there are together";
+        report.fail(&format!("{first}.share"), "a share needs a whole", help);
+        return;
+    };
+    let sum: f64 = shares.iter().map(|(_, share)| share).sum();
+    if sum > 1.0 + 1e-9 {
+        let (last, _) = shares.last().expect("there is a first one");
+        let message = format!("the shares add up to {}", (sum * 1e6).round() / 1e6);
+        report.fail(&format!("{last}.share"), message, "let them add up to at most 1");
+    }
+    for (path, share) in shares {
+        let exact = share * f64::from(participants);
+        if (exact - exact.round()).abs() > 1e-6 || exact.round() < 1.0 {
+            let message = format!("{share} of {participants} participants is {exact}, which is no number of people");
+            report.fail(&format!("{path}.share"), message, "write a share that comes out whole, or `count`");
+        }
+    }
+}
+
+fn check_target(scenario: &Scenario, report: &Report<'_>) {
+    if let AdapterPlan::Reference(reference) = &scenario.target.adapter
+        && let Some(name) = reference.egress.as_deref().filter(|name| !name.contains('#'))
+        && builtin(name).is_none()
+    {
+        let help = "write one of `throng profiles`, or \"FILE.toml#name\"";
+        report.fail("target.egress", format!("there is no built-in profile `{name}`"), help);
+    }
+    let AdapterPlan::WhipWhep(whip) = &scenario.target.adapter else { return };
+    let publishers = scenario.populations.iter().filter(|population| !population.publish.is_empty());
+    for population in publishers.clone() {
+        let of_kind = |kind: MediaKind| {
+            let media = |name: &&String| scenario.media.iter().any(|m| m.name == **name && m.kind() == kind);
+            population.publish.iter().filter(media).count()
+        };
+        if of_kind(MediaKind::Audio) > 1 || of_kind(MediaKind::Video) > 1 {
+            let message = "WHIP carries one audio and one video track a participant";
+            report.fail(&format!("{}.publish", population.path), message, "publish one of each kind at most");
+        }
+    }
+    if whip.whip.is_none() && publishers.clone().next().is_some() {
+        report.fail(
+            "target.whip",
+            "somebody publishes, and `whip` is not there",
+            "write whip = \"http://…/{room}/{participant}/whip\"",
+        );
+    }
+    let subscribes = |p: &&Population| p.subscribe.audio == Selection::All || p.subscribe.video == Selection::All;
+    if whip.whep.is_none() && scenario.populations.iter().any(|p| subscribes(&p)) && publishers.clone().next().is_some()
+    {
+        let help = "write whep = \"http://…/{room}/{participant}/whep\", or subscribe = \"none\"";
+        report.fail("target.whep", "somebody subscribes, and `whep` is not there", help);
+    }
+}
+
+fn check_thresholds(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)], report: &Report<'_>) {
+    let used = used_networks(scenario);
+    let codecs: BTreeSet<&str> = scenario.media.iter().map(|media| codec_word(media.codec)).collect();
+    let values = LabelValues {
+        populations: scenario.populations.iter().map(|population| population.name.as_str()).collect(),
+        networks: used.iter().map(String::as_str).collect(),
+        media: scenario.media.iter().map(|media| media.name.as_str()).collect(),
+        codecs: codecs.into_iter().collect(),
+        rooms: scenario.rooms.count,
+    };
+    for (path, plan) in thresholds {
+        for (label, (message, help)) in threshold::check_filter(plan, &values) {
+            report.fail(&format!("{path}.where.{label}"), message, help);
+        }
+    }
+}
+
+/// The word for a codec in a file.
+pub(crate) fn codec_word(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "opus",
+        Codec::Vp8 => "vp8",
+        Codec::H264 => "h264",
+    }
+}
+
+/// Networks that some population uses, in the order of first use, `none` among them where somebody lives there.
+pub(crate) fn used_networks(scenario: &Scenario) -> Vec<String> {
+    let mut used: Vec<String> = Vec::new();
+    for (name, _) in scenario.populations.iter().flat_map(|population| &population.networks) {
+        if !used.contains(name) {
+            used.push(name.clone());
+        }
+    }
+    used
+}
+
+/// The network of that name: of the file, else built in, else the unimpaired path.
+pub(crate) fn network_of(scenario: &Scenario, name: &str) -> Network {
+    let own = scenario.networks.iter().find(|network| network.name == name).cloned();
+    let plain = || Network { name: name.to_owned(), base: Default::default(), schedule: Vec::new() };
+    own.or_else(|| builtin(name)).unwrap_or_else(plain)
+}

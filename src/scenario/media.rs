@@ -1,0 +1,193 @@
+//! `[media.*]`: what publishers send.
+//!
+//! Read straight into [`MediaPlan`]s. What an encoder could not do (a packet too small for its stamp) is refused here.
+
+use super::document::Table;
+use super::section::{Section, Shape};
+use crate::clock::Duration;
+use crate::conference::{Codec, MediaKind};
+use crate::dist::Dist;
+use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, Talk, VideoSource};
+use crate::units::Bitrate;
+
+pub(crate) static AUDIO: Shape = Shape {
+    name: "Media.audio",
+    keys: &["kind", "codec", "bitrate", "ptime", "dtx", "fec", "red", "talk"],
+    refused: &[],
+};
+pub(crate) static VIDEO: Shape = Shape {
+    name: "Media.video",
+    keys: &["kind", "codec", "bitrate", "size", "fps", "gop", "frame_model", "cc", "content", "silent"],
+    refused: &[
+        ("layers", "simulcast and SVC (`layers`) are not built yet: video has one layer"),
+        ("temporal", "temporal layers are not built yet"),
+    ],
+};
+pub(crate) static NEITHER: Shape = Shape {
+    name: "",
+    keys: &[
+        "kind",
+        "codec",
+        "bitrate",
+        "ptime",
+        "dtx",
+        "fec",
+        "red",
+        "talk",
+        "size",
+        "fps",
+        "gop",
+        "frame_model",
+        "cc",
+        "content",
+        "silent",
+        "layers",
+    ],
+    refused: &[],
+};
+pub(crate) static TALK: Shape = Shape { name: "Talk.on-off", keys: &["model", "on", "off"], refused: &[] };
+pub(crate) static FRAME_MODEL: Shape =
+    Shape { name: "FrameModel.rfc8593", keys: &["kind", "noise", "key_ratio"], refused: &[] };
+
+/// Reads `[media.*]`, in the file's order.
+pub(crate) fn read(root: &Section<'_>) -> Vec<MediaPlan> {
+    let sections = root.named("media", shape_of);
+    sections.into_iter().filter_map(|(name, section)| read_one(name, &section)).collect()
+}
+
+fn shape_of(table: &Table) -> &'static Shape {
+    let kind = table.get("kind").map(|entry| &entry.node.value);
+    match kind {
+        Some(super::document::Value::Text(kind)) if kind == "audio" => &AUDIO,
+        Some(super::document::Value::Text(kind)) if kind == "video" => &VIDEO,
+        _ => &NEITHER,
+    }
+}
+
+fn read_one(name: String, section: &Section<'_>) -> Option<MediaPlan> {
+    section.missing("kind", "write kind = \"audio\" or kind = \"video\"");
+    let later = [("data", "data channels are not built yet")];
+    let audio = section.choice("kind", &[("audio", true), ("video", false)], &later);
+    Some(match audio {
+        Some(true) => read_audio(name, section),
+        Some(false) => read_video(name, section),
+        // The name still exists for whoever publishes it.
+        None => MediaPlan { name, codec: Codec::Opus, bitrate: Bitrate::from_kbps(32), source: Source::Audio(PLAIN) },
+    })
+}
+
+const PLAIN: AudioSource = AudioSource { ptime: Duration::from_millis(20), dtx: false, talk: None };
+
+fn read_audio(name: String, section: &Section<'_>) -> MediaPlan {
+    if section.has("codec") {
+        section.choice("codec", &[("opus", ())], &[]);
+    }
+    if section.bool("fec") == Some(true) {
+        section.fail("fec", "in-band FEC is not built yet", "write fec = false, or take it out");
+    }
+    if section.integer("red", 0..=9).is_some_and(|copies| copies > 0) {
+        section.fail("red", "RED is not built yet", "write red = 0, or take it out");
+    }
+    let bitrate = section.bitrate("bitrate").unwrap_or(Bitrate::from_kbps(32));
+    let ptime = section.duration("ptime").unwrap_or(PLAIN.ptime);
+    let dtx = section.bool("dtx").unwrap_or(false);
+    let talk = read_talk(section);
+    if dtx && talk.is_none() && !section.has("talk") {
+        let help = "write talk = { on = \"exp(4s)\", off = \"exp(8s)\" }, or dtx = false";
+        section.fail("dtx", "`dtx` without `talk` never finds silence", help);
+    }
+    let plan = MediaPlan { name, codec: Codec::Opus, bitrate, source: Source::Audio(AudioSource { ptime, dtx, talk }) };
+    checked(section, plan)
+}
+
+fn read_talk(section: &Section<'_>) -> Option<Talk> {
+    let talk = section.sub("talk", &TALK, "write talk = { on = \"exp(4s)\", off = \"exp(8s)\" }")?;
+    if talk.has("model") {
+        talk.choice("model", &[("on-off", ())], &[]);
+    }
+    let length = |key: &str| -> Option<Dist> {
+        talk.missing(key, "write how long, as in \"exp(4s)\"");
+        let dist = talk.dist(key)?;
+        if dist.mean() < Duration::from_millis(20) {
+            talk.fail(key, format!("`{key}` is shorter than a packet on average"), "write at least \"20ms\"");
+            return None;
+        }
+        Some(dist)
+    };
+    let (on, off) = (length("on"), length("off"));
+    Some(Talk { on: on?, off: off? })
+}
+
+fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
+    let later = [("vp9", "the codec `vp9` is not built yet"), ("av1", "the codec `av1` is not built yet")];
+    let codecs = [("vp8", Codec::Vp8), ("h264", Codec::H264)];
+    let codec = if section.has("codec") { section.choice("codec", &codecs, &later) } else { Some(Codec::Vp8) };
+    section.missing("size", "write the picture's size, as in size = \"1280x720\"");
+    section.missing("bitrate", "write the encoder's target, as in bitrate = \"1.5Mbps\"");
+    let (width, height) =
+        section.parsed("size", size, "write it as \"1280x720\": even, from 16 to 7680").unwrap_or((640, 360));
+    let fps = section.within("fps", 0.5..=120.0, "frames a second, from 0.5 to 120").unwrap_or(30.0);
+    let bitrate = section.bitrate("bitrate").unwrap_or(Bitrate::from_kbps(500));
+    let controls = [("remb", RateControl::Remb), ("fixed", RateControl::Fixed)];
+    let later = [("gcc", "the congestion control `gcc` is not built yet")];
+    let rate_control = if section.has("cc") { section.choice("cc", &controls, &later) } else { None };
+    if section.has("content") {
+        section.choice("content", &[("camera", ())], &[("screen", "screen content is not built yet")]);
+    }
+    let source = VideoSource {
+        width,
+        height,
+        fps,
+        keyframe_interval: gop(section),
+        frames: frame_model(section),
+        rate_control: rate_control.unwrap_or(RateControl::Remb),
+        silent: section.bool("silent").unwrap_or(false),
+    };
+    checked(section, MediaPlan { name, codec: codec.unwrap_or(Codec::Vp8), bitrate, source: Source::Video(source) })
+}
+
+/// What an encoder could not send as it is written is refused; `media` knows its limits.
+fn checked(section: &Section<'_>, plan: MediaPlan) -> MediaPlan {
+    if let Err(sentence) = plan.check() {
+        // Each part is within its own bounds by now, so the sentence is about how they go together.
+        let (key, help) = match plan.kind() {
+            MediaKind::Audio if sentence.contains("packet holds") => ("ptime", "write ptime = \"20ms\""),
+            MediaKind::Audio => ("bitrate", "change `bitrate` or `ptime`"),
+            MediaKind::Video => ("bitrate", "change `bitrate`, `fps` or `size`"),
+        };
+        section.fail(key, sentence, help);
+    }
+    plan
+}
+
+fn size(text: &str) -> Option<(u32, u32)> {
+    let (width, height) = text.split_once('x')?;
+    let side = |text: &str| text.parse::<u32>().ok().filter(|side| (16..=7680).contains(side) && side % 2 == 0);
+    Some((side(width)?, side(height)?))
+}
+
+fn gop(section: &Section<'_>) -> Option<Duration> {
+    let help = "write \"on-request\", or the time between keyframes, as in \"10s\"";
+    let text = section.text("gop", help)?;
+    if text == "on-request" {
+        return None;
+    }
+    let interval = section.duration("gop")?;
+    if !(Duration::from_millis(100)..=Duration::from_secs(3600)).contains(&interval) {
+        section.fail("gop", "`gop` is out of bounds", "write \"on-request\", or a duration from \"100ms\" to \"1h\"");
+    }
+    Some(interval)
+}
+
+fn frame_model(section: &Section<'_>) -> FrameModel {
+    let mut model = FrameModel { noise: 0.15, key_ratio: 6.0 };
+    let help = "write frame_model = { kind = \"rfc8593\", noise = 0.15, key_ratio = 6.0 }";
+    if let Some(table) = section.sub("frame_model", &FRAME_MODEL, help) {
+        if table.has("kind") {
+            table.choice("kind", &[("rfc8593", ())], &[]);
+        }
+        model.noise = table.within("noise", 0.0..=1.0, "a scale from 0 to 1").unwrap_or(model.noise);
+        model.key_ratio = table.within("key_ratio", 1.0..=50.0, "a ratio from 1 to 50").unwrap_or(model.key_ratio);
+    }
+    model
+}

@@ -1,0 +1,288 @@
+//! `[[population]]`: who comes, how many, when, what they publish and ask for, and where they live.
+
+use super::arrivals::{self, Start};
+use super::document::Value;
+use super::rooms::MOST;
+use super::section::{Section, Shape};
+use crate::clock::Duration;
+use crate::conference::MediaKind;
+use crate::dist::Dist;
+use std::collections::BTreeMap;
+
+pub(crate) static POPULATION: Shape = Shape {
+    name: "Population",
+    keys: &[
+        "name",
+        "tags",
+        "count",
+        "share",
+        "per_room",
+        "publish",
+        "subscribe",
+        "network",
+        "start",
+        "session",
+        "timeouts",
+    ],
+    refused: &[
+        ("speaker", "rotating speakers are not built yet: `talk` of the media says who talks when"),
+        ("kind", "full-stack probes are not built yet: every participant is light"),
+        ("data", "data channels are not built yet"),
+    ],
+};
+pub(crate) static SUBSCRIBE: Shape = Shape {
+    name: "Subscribe",
+    keys: &["audio", "video"],
+    refused: &[("layer", "choosing layers is not built yet: video has one layer")],
+};
+pub(crate) static USE: Shape = Shape { name: "Use", keys: &["use", "weight"], refused: &[] };
+pub(crate) static SESSION: Shape = Shape { name: "Session", keys: &["length", "rejoin"], refused: &[] };
+pub(crate) static REJOIN: Shape = Shape { name: "Rejoin", keys: &["prob", "after"], refused: &[] };
+pub(crate) static TIMEOUTS: Shape = Shape { name: "Timeouts", keys: &["join", "first_frame"], refused: &[] };
+
+/// One `[[population]]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Population {
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// How many.
+    pub head: Headcount,
+    /// Names of media.
+    pub publish: Vec<String>,
+    /// What each asks for.
+    pub subscribe: Subscribe,
+    /// Names of networks with their weights; never empty.
+    pub networks: Vec<(String, f64)>,
+    /// When they come.
+    pub start: Start,
+    /// How long they stay.
+    pub session: Session,
+    /// How long a join may take.
+    pub join_timeout: Duration,
+    /// How long the first frame may take.
+    pub first_frame_timeout: Duration,
+    /// Where it stands, as a dotted key.
+    pub(crate) path: String,
+}
+
+/// How many: exactly one of three.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Headcount {
+    /// So many.
+    Count(u32),
+    /// This share of `[rooms] participants`.
+    Share(f64),
+    /// So many in each room.
+    PerRoom(u32),
+}
+
+/// How long people stay.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Session {
+    /// `None` stays until the end of the run.
+    pub length: Option<Dist>,
+    /// Whether and when they come back.
+    pub rejoin: Option<Rejoin>,
+}
+
+/// Whether and when people come back.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rejoin {
+    /// Probability after each leaving.
+    pub prob: f64,
+    /// How long they are away.
+    pub after: Dist,
+}
+
+/// What a participant asks for, by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscribe {
+    /// Other participants' audio.
+    pub audio: Selection,
+    /// Other participants' video.
+    pub video: Selection,
+}
+
+impl Subscribe {
+    /// The selection for one kind.
+    #[must_use]
+    pub fn of(&self, kind: MediaKind) -> Selection {
+        match kind {
+            MediaKind::Audio => self.audio,
+            MediaKind::Video => self.video,
+        }
+    }
+}
+
+/// Which tracks of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// Every one.
+    All,
+    /// None.
+    None,
+}
+
+/// Reads `[[population]]`, in the file's order.
+pub(crate) fn read(root: &Section<'_>) -> Vec<Population> {
+    root.missing("population", "write `[[population]]` with `name` and `count`");
+    let sections = root.tables("population", &POPULATION, "write `[[population]]` with `name` and `count`");
+    sections.iter().map(read_one).collect()
+}
+
+fn read_one(section: &Section<'_>) -> Population {
+    section.missing("name", "write name = \"viewers\"");
+    let network_help = "write a network's name, or [{ use = \"home\", weight = 0.8 }, …]";
+    let list =
+        section.texts("publish", "write a list of media, as in publish = [\"mic\", \"cam\"]").unwrap_or_default();
+    Population {
+        name: section.name("name").unwrap_or_else(|| section.path.clone()),
+        tags: read_tags(section),
+        head: read_headcount(section),
+        publish: list.into_iter().map(|(name, _)| name.to_owned()).collect(),
+        subscribe: read_subscribe(section),
+        networks: read_networks(section, network_help),
+        start: arrivals::read(section),
+        session: read_session(section),
+        join_timeout: timeout(section, "join", Duration::from_secs(15)),
+        first_frame_timeout: timeout(section, "first_frame", Duration::from_secs(5)),
+        path: section.path.clone(),
+    }
+}
+
+fn read_headcount(section: &Section<'_>) -> Headcount {
+    let given: Vec<&str> = ["count", "share", "per_room"].into_iter().filter(|key| section.has(key)).collect();
+    match given.as_slice() {
+        [] => section.missing("count", "write count = 20, share = 0.05 or per_room = 2"),
+        [_] => {}
+        [_, second, ..] => section.fail(second, format!("{} are both there", and(&given)), "keep exactly one of them"),
+    }
+    let count = section.integer("count", 1..=MOST).map(|n| Headcount::Count(n as u32));
+    let share = section.ratio("share").map(Headcount::Share);
+    let per_room = section.integer("per_room", 1..=MOST).map(|n| Headcount::PerRoom(n as u32));
+    count.or(share).or(per_room).unwrap_or(Headcount::Count(1))
+}
+
+fn and(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ")
+}
+
+fn read_tags(section: &Section<'_>) -> BTreeMap<String, String> {
+    let Some(node) = section.node("tags") else { return BTreeMap::new() };
+    let help = "write strings by name, as in tags = { role = \"pub\" }";
+    let Value::Table(table) = &node.value else {
+        section.fail("tags", format!("`tags` is {}", node.value.kind()), help);
+        return BTreeMap::new();
+    };
+    let mut tags = BTreeMap::new();
+    for entry in &table.entries {
+        match &entry.node.value {
+            Value::Text(text) => {
+                tags.insert(entry.key.clone(), text.clone());
+            }
+            other => {
+                let key = format!("{}.{}", section.key("tags"), entry.key);
+                section.errors.push(&entry.node.origin, &key, format!("this is {}", other.kind()), help);
+            }
+        }
+    }
+    tags
+}
+
+const SELECTION_HELP: &str = "write \"all\" or \"none\"";
+
+fn read_subscribe(section: &Section<'_>) -> Subscribe {
+    let all = Subscribe { audio: Selection::All, video: Selection::All };
+    let Some(node) = section.node("subscribe") else { return all };
+    if let Value::Text(_) = node.value {
+        let selection = selection(section, "subscribe").unwrap_or(Selection::All);
+        return Subscribe { audio: selection, video: selection };
+    }
+    let help = "write subscribe = \"all\", or { audio = \"all\", video = \"none\" }";
+    let Some(table) = section.sub("subscribe", &SUBSCRIBE, help) else { return all };
+    let of = |kind: &str| {
+        table.missing(kind, SELECTION_HELP);
+        selection(&table, kind).unwrap_or(Selection::All)
+    };
+    Subscribe { audio: of("audio"), video: of("video") }
+}
+
+fn selection(section: &Section<'_>, key: &str) -> Option<Selection> {
+    let text = section.text(key, SELECTION_HELP)?;
+    let later = ["last-n(", "active(", "page(", "pinned("];
+    match text {
+        "all" => return Some(Selection::All),
+        "none" => return Some(Selection::None),
+        _ if later.iter().any(|start| text.starts_with(start)) => {
+            section.fail(key, format!("the selection `{text}` is not built yet"), SELECTION_HELP);
+        }
+        _ => section.fail(key, format!("`{text}` is not a selection"), SELECTION_HELP),
+    }
+    None
+}
+
+fn read_networks(section: &Section<'_>, help: &str) -> Vec<(String, f64)> {
+    let plain = || vec![("none".to_owned(), 1.0)];
+    let Some(node) = section.node("network") else { return plain() };
+    if let Value::Text(name) = &node.value {
+        return vec![(name.clone(), 1.0)];
+    }
+    let mut networks: Vec<(String, f64)> = Vec::new();
+    for entry in section.tables("network", &USE, help) {
+        entry.missing("use", "write the network's name, as in use = \"home\"");
+        entry.missing("weight", "write its weight, as in weight = 0.8");
+        let name = entry.text("use", help);
+        let weight = entry.within("weight", 0.0..=1e9, "a weight of 0 or more");
+        if let (Some(name), Some(weight)) = (name, weight) {
+            if networks.iter().any(|(other, _)| other == name) {
+                entry.fail("use", format!("`{name}` stands there twice"), "add the weights up");
+            }
+            networks.push((name.to_owned(), weight));
+        }
+    }
+    let sum: f64 = networks.iter().map(|(_, weight)| weight).sum();
+    if networks.is_empty() || sum <= 0.0 {
+        if matches!(&node.value, Value::Array(items) if items.is_empty()) || !networks.is_empty() {
+            section.fail("network", "the weights add up to nothing", help);
+        }
+        return plain();
+    }
+    networks
+}
+
+fn read_session(section: &Section<'_>) -> Session {
+    let Some(table) = section.sub("session", &SESSION, "write session = { length = \"exp(60s)\" }") else {
+        return Session::default();
+    };
+    let length = match table.text("length", "write \"inf\", or a duration or distribution, as in \"exp(60s)\"") {
+        None | Some("inf") => None,
+        Some(_) => table.dist("length"),
+    };
+    if length.is_some_and(|length| length.mean() < Duration::from_secs(1)) {
+        table.fail("length", "sessions are shorter than a second on average", "write at least \"1s\"");
+        return Session::default();
+    }
+    let rejoin =
+        table.sub("rejoin", &REJOIN, "write rejoin = { prob = 0.2, after = \"exp(10s)\" }").and_then(|rejoin| {
+            rejoin.missing("prob", "write the probability of coming back, as in prob = 0.2");
+            rejoin.missing("after", "write how long they are away, as in after = \"exp(10s)\"");
+            let (prob, after) = (rejoin.ratio("prob"), rejoin.dist("after"));
+            Some(Rejoin { prob: prob?, after: after? })
+        });
+    if rejoin.is_some() && length.is_none() && (!table.has("length") || table.text("length", "") == Some("inf")) {
+        table.fail("rejoin", "who never leaves never comes back", "write a `length`, or take `rejoin` out");
+    }
+    Session { length, rejoin: length.and(rejoin) }
+}
+
+fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Duration {
+    let Some(table) = section.sub("timeouts", &TIMEOUTS, "write timeouts = { join = \"10s\" }") else { return default };
+    let value = table.duration(key).unwrap_or(default);
+    if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&value) {
+        table.fail(key, format!("`{key}` is out of bounds"), "write a duration from \"100ms\" to \"10m\"");
+        return default;
+    }
+    value
+}

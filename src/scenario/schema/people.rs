@@ -1,0 +1,244 @@
+//! `[rooms]` and `[[population]]`.
+
+use schemars::JsonSchema;
+use std::collections::BTreeMap;
+
+/// Rooms. People who do not fit are an error, never dropped.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Rooms {
+    /// What `share` of a population is a share of.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub participants: Option<u32>,
+    /// How many rooms; without it 1, or as many as sizes are listed.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub count: Option<u32>,
+    /// How many fit into each; without it as many as come, evenly.
+    pub size: Option<SizeForm>,
+    /// Who goes where, population by population in the file's order: "fill" one room after the other (the default with
+    /// a `size`), "spread" to the room with the most free places (the default without), or "round-robin".
+    /// People of `per_room` have their places first.
+    #[schemars(extend("enum" = ["fill", "spread", "round-robin"]))]
+    pub assign: Option<String>,
+}
+
+/// A number, a list, or a law.
+#[derive(JsonSchema, Debug)]
+#[schemars(untagged)]
+pub enum SizeForm {
+    /// Each the same.
+    Same(u32),
+    /// Each the same, as text.
+    Text(String),
+    /// Each as written.
+    Each(Vec<u32>),
+    /// By a law.
+    Law(Size),
+}
+
+/// A law of room sizes.
+#[derive(JsonSchema, Debug)]
+#[schemars(tag = "dist", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Size {
+    /// Each the same.
+    Const {
+        /// People.
+        n: u32,
+    },
+    /// Drawn for each room, both ends included.
+    Uniform {
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// By rank: room k is proportional to 1/k^s within the bounds, and all together hold exactly everybody.
+    Zipf {
+        /// The exponent.
+        #[schemars(range(min = 0.0, max = 10.0))]
+        s: f64,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// Each as written.
+    List {
+        /// The size of each room.
+        sizes: Vec<u32>,
+    },
+}
+
+/// People of one kind. Exactly one of `count`, `share` and `per_room`.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Population {
+    /// Its name; participants are called `viewers-17`.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_-]{1,64}$"))]
+    pub name: String,
+    /// Free words for reports.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// How many.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub count: Option<u32>,
+    /// How many, as a share of `[rooms] participants`; it has to come out whole.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub share: Option<f64>,
+    /// How many in each room.
+    #[schemars(range(min = 1))]
+    pub per_room: Option<u32>,
+    /// Names of `[media.*]`.
+    #[schemars(extend("default" = []))]
+    pub publish: Option<Vec<String>>,
+    /// What each asks for of the others in its room.
+    #[schemars(extend("default" = "all"))]
+    pub subscribe: Option<SubscribeForm>,
+    /// A network, or several with weights: exact quotas (largest remainder), in seeded order.
+    #[schemars(extend("default" = "none"))]
+    pub network: Option<NetworkForm>,
+    /// When they come; without it all at the start of the run.
+    pub start: Option<Start>,
+    /// How long they stay.
+    pub session: Option<Session>,
+    /// How long they wait.
+    pub timeouts: Option<Timeouts>,
+}
+
+/// "all" or "none" for both kinds, or each on its own.
+#[derive(JsonSchema, Debug)]
+#[schemars(untagged)]
+pub enum SubscribeForm {
+    /// Both kinds.
+    Both(Selection),
+    /// Each on its own.
+    Each(Subscribe),
+}
+
+/// Which tracks of a kind.
+#[derive(JsonSchema, Debug)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Selection {
+    /// Every one.
+    All,
+    /// None.
+    None,
+}
+
+/// Which tracks, by kind.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Subscribe {
+    /// Other participants' audio.
+    pub audio: Selection,
+    /// Other participants' video.
+    pub video: Selection,
+}
+
+/// One network, or several with weights.
+#[derive(JsonSchema, Debug)]
+#[schemars(untagged)]
+pub enum NetworkForm {
+    /// A network of this file, a built-in profile, or "none".
+    One(String),
+    /// Several with weights.
+    Several(Vec<Use>),
+}
+
+/// A network with its weight.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Use {
+    /// A network of this file, a built-in profile, or "none".
+    #[schemars(rename = "use")]
+    pub network: String,
+    /// Its weight among the others.
+    #[schemars(range(min = 0.0))]
+    pub weight: f64,
+}
+
+/// When people come: one of both.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Start {
+    /// Open: at a rate, whatever the SFU does.
+    pub arrivals: Option<Arrivals>,
+    /// Closed: as places become free; points in the order of time.
+    pub concurrency: Option<Vec<Point>>,
+}
+
+/// Open arrivals, as a timetable drawn before the run. One of `rate` and `stages`.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Arrivals {
+    /// "poisson": independent of each other. "constant": at even distances.
+    #[schemars(extend("enum" = ["poisson", "constant"]))]
+    pub process: String,
+    /// People per time until the end of the run, as in "10/s", "30/m".
+    pub rate: Option<String>,
+    /// One after the other, from the start of the run.
+    pub stages: Option<Vec<Stage>>,
+    /// At most so many come, without it the headcount; the rest is counted as `arrivals.dropped`.
+    #[schemars(range(min = 1))]
+    pub max: Option<u32>,
+}
+
+/// A stretch of time with a rate.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Stage {
+    /// How long.
+    #[schemars(rename = "for")]
+    pub lasting: String,
+    /// People per time, as in "10/s".
+    pub rate: String,
+    /// Whether the rate goes there linearly from the previous stage's, 0 before the first.
+    #[schemars(extend("default" = false))]
+    pub ramp: Option<bool>,
+}
+
+/// How many are in at once from a time on.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Point {
+    /// When, from the start of the run.
+    pub t: String,
+    /// How many.
+    pub n: u32,
+    /// Whether the number goes there linearly from the previous point's.
+    #[schemars(extend("default" = false))]
+    pub ramp: Option<bool>,
+}
+
+/// How long people stay.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Session {
+    /// "inf", or a duration or distribution from the intended arrival, as in "exp(60s)".
+    #[schemars(extend("default" = "inf"))]
+    pub length: Option<String>,
+    /// Whether and when they come back.
+    pub rejoin: Option<Rejoin>,
+}
+
+/// Whether and when people come back.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Rejoin {
+    /// Probability after each leaving.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub prob: f64,
+    /// How long they are away, as in "exp(10s)".
+    pub after: String,
+}
+
+/// How long people wait.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Timeouts {
+    /// For a join, from its intended arrival.
+    #[schemars(extend("default" = "15s"))]
+    pub join: Option<String>,
+    /// For the first frame after joining, before a viewer counts as black.
+    #[schemars(extend("default" = "5s"))]
+    pub first_frame: Option<String>,
+}

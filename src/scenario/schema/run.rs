@@ -1,0 +1,312 @@
+//! `[run]`, `[target]`, `[media.*]`, `[[threshold]]`, `[output]`.
+
+use super::OneOrMany;
+use schemars::JsonSchema;
+use std::collections::BTreeMap;
+
+/// Phases of the run and limits of the generator. Every time of a scenario counts from the start of the run.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Run {
+    /// Excluded from thresholds, except for joins (`join.*`, `video.ttff`, `audio.ttfa`).
+    #[schemars(extend("default" = "0s"))]
+    pub warmup: Option<String>,
+    /// The measured window, as in "60s" or "1m30s".
+    pub duration: String,
+    /// Excluded from thresholds.
+    #[schemars(extend("default" = "0s"))]
+    pub cooldown: Option<String>,
+    /// Media worker threads; 0 for all cores, minus one where the run also owns the SFU.
+    #[schemars(extend("default" = 0))]
+    pub workers: Option<u32>,
+    /// Conditions on the generator's own health: past one of them the run says nothing about the target.
+    #[schemars(extend("default" = ["harness.send_lateness p99 > 5ms", "harness.cpu max > 0.90", "harness.rx_drops count > 0"]))]
+    pub invalid_if: Option<Vec<String>>,
+}
+
+/// How to talk to the target.
+#[derive(JsonSchema, Debug)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Adapter {
+    /// The run starts the reference SFU as its child.
+    Reference,
+    /// A reference SFU that already runs at `url`.
+    Room,
+    /// Any server with WHIP and WHEP endpoints.
+    WhipWhep,
+}
+
+/// What is tested.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Target {
+    /// How to talk to it.
+    #[schemars(extend("default" = "reference"))]
+    pub adapter: Option<Adapter>,
+    /// `room`: the server's address, without a path.
+    pub url: Option<String>,
+    /// `whip-whep`: the publishing endpoint, with `{room}` and `{participant}`.
+    pub whip: Option<String>,
+    /// `whip-whep`: the playing endpoint, with `{room}` and `{participant}`, the publisher that is played.
+    pub whep: Option<String>,
+    /// `whip-whep`: credentials; never written into an outcome.
+    pub auth: Option<Auth>,
+    /// `whip-whep`: how the server deviates from RFC 9725 and the WHEP draft.
+    pub quirks: Option<Quirks>,
+    /// What is expected of ICE; it says what throng does anyway.
+    pub ice: Option<Ice>,
+    /// `reference`: its media workers; 0 lets it choose.
+    #[schemars(extend("default" = 0))]
+    pub workers: Option<u32>,
+    /// `reference`: a seeded network on every subscriber's downlink inside the SFU: a built-in profile or
+    /// `FILE.toml#name`, relative to this file.
+    pub egress: Option<String>,
+    /// `room` and `whip-whep`: a server of one's own that the run starts and stops.
+    pub process: Option<Process>,
+}
+
+/// Credentials.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Auth {
+    /// `Authorization: Bearer`.
+    pub kind: AuthKind,
+    /// The token, with `{room}` and `{participant}`. Better not here: see `token_env`.
+    pub token: Option<String>,
+    /// The environment variable that holds the token.
+    pub token_env: Option<String>,
+}
+
+/// The kind of credentials.
+#[derive(JsonSchema, Debug)]
+#[schemars(rename_all = "kebab-case")]
+pub enum AuthKind {
+    /// A bearer token.
+    Bearer,
+}
+
+/// How a WHIP and WHEP server deviates.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Quirks {
+    /// Whether candidates gathered late may be sent by PATCH; otherwise all of them stand in the offer.
+    #[schemars(extend("default" = false))]
+    pub trickle: Option<bool>,
+    /// Whether `DELETE` exists.
+    #[schemars(extend("default" = true))]
+    pub delete: Option<bool>,
+    /// Statuses of a WHEP POST that mean "not yet live".
+    #[schemars(extend("default" = [404, 409]))]
+    pub not_live: Option<Vec<u16>>,
+    /// First pause before asking again for what is not yet live, "50ms" to "5s"; it doubles up to 5 s.
+    #[schemars(extend("default" = "500ms"))]
+    pub retry_after: Option<String>,
+    /// Whether the server wants `a=setup:active` in offers.
+    #[schemars(extend("default" = false))]
+    pub offer_active: Option<bool>,
+}
+
+/// What is expected of ICE.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Ice {
+    /// "lite-ok": an ICE-lite server is welcome.
+    #[schemars(extend("default" = "lite-ok", "enum" = ["lite-ok"]))]
+    pub mode: Option<String>,
+    /// "never": TURN is not built yet.
+    #[schemars(extend("default" = "never", "enum" = ["never"]))]
+    pub relay: Option<String>,
+    /// STUN servers: not built yet, so empty.
+    #[schemars(length(max = 0), extend("default" = []))]
+    pub stun: Option<Vec<String>>,
+}
+
+/// A server of one's own.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Process {
+    /// Program and arguments.
+    #[schemars(length(min = 1))]
+    pub cmd: Vec<String>,
+    /// How it says that it is up; without it, it is taken to be up at once.
+    pub ready: Option<Ready>,
+    /// What is sampled of it: always both.
+    #[schemars(extend("default" = ["cpu", "rss"]))]
+    pub sample: Option<Vec<String>>,
+}
+
+/// How a process says that it is up.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Ready {
+    /// Up when this URL answers with a 2xx status.
+    pub http: String,
+    /// How long that may take.
+    #[schemars(extend("default" = "10s"))]
+    pub timeout: Option<String>,
+}
+
+/// What publishers send.
+#[derive(JsonSchema, Debug)]
+#[schemars(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Media {
+    /// Sound.
+    Audio {
+        /// The codec.
+        #[schemars(extend("default" = "opus", "enum" = ["opus"]))]
+        codec: Option<String>,
+        /// Target of the encoder; each packet carries a stamp of 49 bytes, so 20 ms packets need "21kbps".
+        #[schemars(extend("default" = "32kbps"))]
+        bitrate: Option<String>,
+        /// Sound per packet.
+        #[schemars(extend("default" = "20ms", "enum" = ["2.5ms", "5ms", "10ms", "20ms", "40ms", "60ms"]))]
+        ptime: Option<String>,
+        /// Whether silence is sent as updates every 400 ms only; needs `talk`.
+        #[schemars(extend("default" = false))]
+        dtx: Option<bool>,
+        /// In-band FEC: not built yet, so false.
+        #[schemars(extend("default" = false, "const" = false))]
+        fec: Option<bool>,
+        /// RED copies: not built yet, so 0.
+        #[schemars(extend("default" = 0, "const" = 0))]
+        red: Option<u8>,
+        /// When the speaker talks; without it, all the time.
+        talk: Option<Talk>,
+    },
+    /// Pictures, in one layer.
+    Video {
+        /// The codec.
+        #[schemars(extend("default" = "vp8", "enum" = ["vp8", "h264"]))]
+        codec: Option<String>,
+        /// Target of the encoder, as in "1.5Mbps".
+        bitrate: String,
+        /// Width and height, as in "1280x720".
+        size: String,
+        /// Frames a second.
+        #[schemars(extend("default" = 30), range(min = 0.5, max = 120.0))]
+        fps: Option<f64>,
+        /// Keyframes besides the first: "on-request", or the time between them.
+        #[schemars(extend("default" = "on-request"))]
+        gop: Option<String>,
+        /// Sizes of frames.
+        frame_model: Option<FrameModel>,
+        /// What the encoder's rate follows: "remb" takes the smaller of its target and what receivers allow, "fixed"
+        /// keeps the target.
+        #[schemars(extend("default" = "remb", "enum" = ["remb", "fixed"]))]
+        cc: Option<String>,
+        /// What the picture shows.
+        #[schemars(extend("default" = "camera", "enum" = ["camera"]))]
+        content: Option<String>,
+        /// Whether nothing is sent although the track is announced: a broken camera.
+        #[schemars(extend("default" = false))]
+        silent: Option<bool>,
+    },
+}
+
+/// When a speaker talks.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Talk {
+    /// The model.
+    #[schemars(extend("default" = "on-off", "enum" = ["on-off"]))]
+    pub model: Option<String>,
+    /// Length of a talk spurt, as in "exp(4s)".
+    pub on: String,
+    /// Length of a pause, as in "exp(8s)".
+    pub off: String,
+}
+
+/// Sizes of encoded frames (RFC 8593 §6).
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct FrameModel {
+    /// The model.
+    #[schemars(extend("default" = "rfc8593", "enum" = ["rfc8593"]))]
+    pub kind: Option<String>,
+    /// Scale of the Laplace noise on a frame's size, relative to the mean.
+    #[schemars(extend("default" = 0.15), range(min = 0.0, max = 1.0))]
+    pub noise: Option<f64>,
+    /// Size of a keyframe relative to the mean frame.
+    #[schemars(extend("default" = 6.0), range(min = 1.0, max = 50.0))]
+    pub key_ratio: Option<f64>,
+}
+
+/// What is expected of a metric.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Threshold {
+    /// A metric of `throng metrics`.
+    pub metric: String,
+    /// Only samples with these labels: population, network, room (its number from 1), media, codec, phase,
+    /// participant_kind, rejoin. Without `phase`: the measured window, for `join.*`, `video.ttff` and `audio.ttfa` the whole run.
+    #[schemars(rename = "where")]
+    pub filter: Option<BTreeMap<String, Label>>,
+    /// Aggregate, operator, limit: "p95 < 2s". Aggregates: counter count, rate; ratio value, p<number> over
+    /// participants; trend p<number>, min, max, mean, med, count; gauge min, max, mean, last.
+    pub expect: OneOrMany<String>,
+    /// Fewer samples are inconclusive; without it 72 for p95, 368 for p99, 3688 for p99.9, else 1.
+    #[schemars(range(min = 1))]
+    pub min_samples: Option<u32>,
+    /// "fail" fails the run, "warn" is shown and decides nothing.
+    #[schemars(extend("default" = "fail", "enum" = ["fail", "warn"]))]
+    pub severity: Option<String>,
+    /// Ends the run early when it is missed.
+    pub abort: Option<Abort>,
+}
+
+/// The value of a label.
+#[derive(JsonSchema, Debug)]
+#[schemars(untagged)]
+pub enum Label {
+    /// A name.
+    Name(String),
+    /// `rejoin`.
+    Flag(bool),
+    /// A room's number.
+    Number(u32),
+}
+
+/// Ends the run early.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Abort {
+    /// Whether a miss ends the run.
+    pub on_fail: bool,
+    /// Not before this time of the run.
+    #[schemars(extend("default" = "0s"))]
+    pub after: Option<String>,
+    /// Only when it has been missed for so long.
+    #[schemars(rename = "for", extend("default" = "0s"))]
+    pub lasting: Option<String>,
+}
+
+/// What is written, and where.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Output {
+    /// The directory, with `{name}` and `{time}`.
+    #[schemars(extend("default" = "reports/{name}-{time}"))]
+    pub dir: Option<String>,
+    /// Artifacts; `outcome.json` is always written.
+    #[schemars(extend("default" = ["html", "json", "csv", "junit", "markdown"]))]
+    pub formats: Option<Vec<Format>>,
+    /// One interval of the series, "100ms" to "1m".
+    #[schemars(extend("default" = "1s"))]
+    pub interval: Option<String>,
+}
+
+/// An artifact.
+#[derive(JsonSchema, Debug)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Format {
+    /// `report.html` and the SVG files.
+    Html,
+    /// `outcome.json`.
+    Json,
+    /// `metrics.csv` and `series.csv`.
+    Csv,
+    /// `junit.xml`.
+    Junit,
+    /// `summary.md`.
+    Markdown,
+}
