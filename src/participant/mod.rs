@@ -1,0 +1,8 @@
+//! One participant: what it publishes, what it receives, and what it got. It knows media and QoS, not SDP.
+
+pub mod cache;
+pub mod offer;
+pub mod publication;
+pub mod subscriber;
+
+pub use publication::{Outgoing, Publication};

@@ -1,0 +1,369 @@
+//! One stream that a participant sends: frames become packets with sequence numbers, lost ones are answered from a cache.
+//!
+//! Packets are described, not written: the payload is filler by reference, so a retransmission copies nothing. They are
+//! written and sealed where they leave the emulated uplink. Sources: RFC 3550 (SR), RFC 4588 (RTX), RFC 4585 (NACK).
+
+use super::cache::{Cache, Cached, Written};
+use crate::clock::{Duration, Instant};
+use crate::conference::SendParameters;
+use crate::media::stamp::Stamp;
+use crate::media::{Encoder, Frame, Payload};
+use crate::rtp::extension::{AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Extensions};
+use crate::rtp::header::{Header, write_header};
+use crate::rtp::ntp::Ntp;
+use crate::rtp::rtcp::SenderInfo;
+use crate::rtp::rtx;
+use crate::seed::Seed;
+use crate::units::Bitrate;
+
+/// How often a sender report is sent: once a second, as browsers do for video (RFC 3550 allows 5 s at least for audio).
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// The mid extension is sent on the first packets only: servers learn it from one of them.
+const MID_PACKETS: u64 = 100;
+/// Two retransmissions of one packet within this time answer one loss: the first is still under way.
+const RESEND_AFTER: Duration = Duration::from_millis(20);
+
+/// One packet on its way out, not yet written.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Index of the publication within its leg.
+    pub publication: u16,
+    /// Extended sequence number of the stream that carries it.
+    pub sequence: u64,
+    /// RTP time.
+    pub rtp_time: u32,
+    /// Marker bit.
+    pub marker: bool,
+    /// For a retransmission the sequence number of the original.
+    pub rtx_of: Option<u16>,
+    /// Audio level, where the frame has one.
+    pub level: Option<AudioLevel>,
+    /// When the frame was due.
+    pub due: Instant,
+    /// What it carries.
+    pub payload: Payload,
+    /// Bytes of UDP payload once sealed.
+    pub size: u16,
+    /// For a packet that is sent again as it was: what it was written with.
+    pub again: Option<Box<Written>>,
+}
+
+/// What came of the frames that were due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Produced {
+    /// Frames.
+    pub frames: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of UDP payload.
+    pub bytes: u64,
+}
+
+/// One stream that is sent.
+pub struct Publication {
+    index: u16,
+    /// As agreed with the SFU.
+    pub parameters: SendParameters,
+    extensions: ExtensionMap,
+    encoder: Encoder,
+    sequence: u64,
+    rtx: Option<Rtx>,
+    cache: Cache,
+    packets: u32,
+    octets: u32,
+    next_report: Instant,
+    /// When the next frame or report is due.
+    due: Instant,
+    tag: usize,
+    audio: bool,
+    nominal: Bitrate,
+    /// Everything sent since the measured window began, or since the start before that.
+    pub sent: Produced,
+    /// The same when the window closed.
+    pub totals: Option<Produced>,
+}
+
+impl std::fmt::Debug for Publication {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publication").field("parameters", &self.parameters).finish_non_exhaustive()
+    }
+}
+
+impl Produced {
+    /// Adds another's counts.
+    pub fn add(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
+}
+
+#[derive(Debug)]
+struct Rtx {
+    payload_type: u8,
+    ssrc: u32,
+    sequence: u64,
+}
+
+impl Publication {
+    /// A publication whose first frame is due at the encoder's start. `tag` is what SRTP adds to a packet, in bytes.
+    #[must_use]
+    pub fn new(
+        index: u16,
+        parameters: SendParameters,
+        encoder: Encoder,
+        seed: &Seed,
+        tag: usize,
+        now: Instant,
+    ) -> Self {
+        let mut extensions = ExtensionMap::default();
+        for (&id, uri) in &parameters.extensions {
+            if let Some(kind) = ExtensionKind::from_uri(uri) {
+                // Two kinds under one id cannot come out of a map by id.
+                let _ = extensions.set(kind, id);
+            }
+        }
+        let bits = seed.child("sequence").bits();
+        // Streams start in the lower half: one that starts just before a wrap and loses packets there is never opened.
+        let start = |bits: u64| bits & 0x7fff;
+        let rtx = parameters.codec.rtx_payload_type.zip(parameters.rtx_ssrc).map(|(payload_type, ssrc)| Rtx {
+            payload_type,
+            ssrc,
+            sequence: start(bits >> 16),
+        });
+        let codec = parameters.codec.codec;
+        let nominal = encoder.target();
+        Self {
+            index,
+            extensions,
+            encoder,
+            sequence: start(bits),
+            rtx,
+            cache: Cache::default(),
+            packets: 0,
+            octets: 0,
+            next_report: now + REPORT_EVERY / 4,
+            due: now,
+            tag,
+            audio: codec.kind() == crate::conference::MediaKind::Audio,
+            nominal,
+            sent: Produced::default(),
+            totals: None,
+            parameters,
+        }
+    }
+
+    /// When something is due by itself.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.due)
+    }
+
+    /// The encoder is asked once after each change, not each time that anybody wants to know.
+    fn note_due(&mut self) {
+        let frame = self.encoder.poll_timeout();
+        self.due = frame.map_or(self.next_report, |frame| frame.min(self.next_report));
+    }
+
+    /// Appends the packets of every frame that is due to `out`. `frame` is scratch space. `late` is told each frame's
+    /// due time.
+    pub fn produce(
+        &mut self,
+        now: Instant,
+        frame: &mut Frame,
+        out: &mut Vec<Outgoing>,
+        mut late: impl FnMut(Instant),
+    ) -> Produced {
+        let mut produced = Produced::default();
+        self.encoder.handle_timeout(now);
+        while self.encoder.poll_frame(frame) {
+            late(frame.due);
+            produced.frames += 1;
+            let level = frame.audio_level.map(|level| AudioLevel { voice: frame.voice, below_overload: level });
+            for (position, payload) in frame.packets.iter().enumerate() {
+                let packet = self.packet(payload, frame.rtp_time, frame.marker(position), level, frame.due);
+                produced.packets += 1;
+                produced.bytes += u64::from(packet.size);
+                out.push(packet);
+            }
+        }
+        self.note_due();
+        produced
+    }
+
+    fn packet(
+        &mut self,
+        payload: &Payload,
+        rtp_time: u32,
+        marker: bool,
+        level: Option<AudioLevel>,
+        due: Instant,
+    ) -> Outgoing {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(payload.len() as u32);
+        if self.parameters.codec.feedback.nack {
+            self.cache.store(Cached {
+                sequence,
+                rtp_time,
+                marker,
+                level,
+                due,
+                payload: payload.clone(),
+                resent: None,
+                written: None,
+            });
+        }
+        let size = self.size(payload.len(), sequence, level.is_some());
+        Outgoing {
+            publication: self.index,
+            sequence,
+            rtp_time,
+            marker,
+            rtx_of: None,
+            level,
+            due,
+            payload: payload.clone(),
+            size,
+            again: None,
+        }
+    }
+
+    /// Answers a NACK for one packet from the cache; nothing when it is not there, or was answered just now. Without
+    /// RTX the packet itself is sent again.
+    pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<Outgoing> {
+        let cached = self.cache.find(sequence)?;
+        if cached.resent.is_some_and(|at| now.saturating_since(at) < RESEND_AFTER) {
+            return None;
+        }
+        cached.resent = Some(now);
+        let (original, rtp_time, marker, level, due) =
+            (cached.sequence, cached.rtp_time, cached.marker, cached.level, cached.due);
+        let (payload, written) = (cached.payload.clone(), cached.written);
+        let length = payload.len();
+        let (sequence, rtx_of, extra, again) = match &mut self.rtx {
+            Some(rtx) => {
+                let sequence = rtx.sequence;
+                rtx.sequence += 1;
+                (sequence, Some(original as u16), rtx::OVERHEAD, None)
+            }
+            // One that has not left yet cannot have been lost.
+            None => (original, None, 0, Some(Box::new(written?))),
+        };
+        let size = self.size(length + extra, original, level.is_some());
+        Some(Outgoing { publication: self.index, sequence, rtp_time, marker, rtx_of, level, due, payload, size, again })
+    }
+
+    /// Writes a packet, unsealed, at the end of `out`, with what it gets now that it leaves.
+    pub fn write(&mut self, packet: &Outgoing, now: Written, out: &mut Vec<u8>) {
+        let Written { ntp, left, transport_sequence } = packet.again.as_deref().copied().unwrap_or(now);
+        if self.rtx.is_none()
+            && packet.again.is_none()
+            && let Some(cached) = self.cache.find(packet.sequence as u16)
+        {
+            cached.written = Some(now);
+        }
+        let (payload_type, ssrc) = match (&self.rtx, packet.rtx_of) {
+            (Some(rtx), Some(_)) => (rtx.payload_type, rtx.ssrc),
+            _ => (self.parameters.codec.payload_type, self.parameters.ssrc),
+        };
+        let header = Header {
+            marker: packet.marker,
+            payload_type,
+            sequence: packet.sequence as u16,
+            rtp_time: packet.rtp_time,
+            ssrc,
+        };
+        let values = Extensions {
+            mid: self.sends_mid(packet.sequence).then_some(self.parameters.mid.as_str()),
+            transport_sequence,
+            abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
+            audio_level: packet.level,
+            ..Extensions::default()
+        };
+        write_header(out, &header, &self.extensions, &values);
+        if let Some(original) = packet.rtx_of {
+            rtx::write_original_sequence(out, original);
+        }
+        let start = out.len();
+        packet.payload.write_into(out);
+        if let Some(at) = packet.payload.stamp_at() {
+            Stamp::patch_left(&mut out[start + at..], left);
+        }
+    }
+
+    /// Whether transport-wide sequence numbers were negotiated.
+    #[must_use]
+    pub fn wants_transport_sequence(&self) -> bool {
+        self.extensions.id(ExtensionKind::TransportSequence).is_some()
+    }
+
+    /// The sender report that is due, if one is.
+    pub fn report(&mut self, now: Instant, ntp: Ntp) -> Option<SenderInfo> {
+        if now < self.next_report {
+            return None;
+        }
+        self.next_report = now + REPORT_EVERY;
+        self.note_due();
+        // Nothing is reported of a stream that has not begun.
+        (self.packets > 0).then(|| SenderInfo {
+            ntp,
+            rtp_time: self.encoder.rtp_time_at(now),
+            packets: self.packets,
+            octets: self.octets,
+        })
+    }
+
+    /// A receiver lost the picture (PLI, FIR).
+    pub fn request_keyframe(&mut self, now: Instant) {
+        self.encoder.request_keyframe(now);
+        self.note_due();
+    }
+
+    /// The receiver's estimate of what can be sent (REMB).
+    pub fn set_remb(&mut self, now: Instant, rate: Bitrate) {
+        self.encoder.set_remb(now, rate);
+        self.note_due();
+    }
+
+    /// The bitrate that the scenario asks for.
+    #[must_use]
+    pub fn nominal(&self) -> Bitrate {
+        self.nominal
+    }
+
+    /// Index of its media in the plan.
+    #[must_use]
+    pub fn media(&self) -> u16 {
+        self.encoder.identity().media
+    }
+
+    /// Whether it carries pictures.
+    #[must_use]
+    pub fn is_video(&self) -> bool {
+        !self.audio
+    }
+
+    fn sends_mid(&self, sequence: u64) -> bool {
+        sequence.wrapping_sub(self.sequence.saturating_sub(u64::from(self.packets))) < MID_PACKETS
+            && self.extensions.id(ExtensionKind::Mid).is_some()
+    }
+
+    /// Bytes of UDP payload of a sealed packet: header, extensions as [`Self::write`] writes them, payload, tag.
+    fn size(&self, payload: usize, sequence: u64, level: bool) -> u16 {
+        let one = |kind: ExtensionKind, length: usize| self.extensions.id(kind).map_or(0, |_| 1 + length);
+        let mut elements = one(ExtensionKind::TransportSequence, 2) + one(ExtensionKind::AbsSendTime, 3);
+        if level {
+            elements += one(ExtensionKind::AudioLevel, 1);
+        }
+        if self.sends_mid(sequence) {
+            elements += one(ExtensionKind::Mid, self.parameters.mid.len());
+        }
+        let extensions = if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) };
+        (12 + extensions + payload + self.tag) as u16
+    }
+}
+
+#[cfg(test)]
+mod tests;

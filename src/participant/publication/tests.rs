@@ -1,0 +1,119 @@
+//! What leaves a publication, read back from its bytes.
+
+use super::*;
+use crate::clock::{Duration, Instant};
+use crate::conference::Codec;
+use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, VideoSource};
+use crate::media::{Encoder, Identity};
+use crate::participant::offer::offer;
+use crate::rtp::header::View;
+
+const TAG: usize = 16;
+const IDENTITY: Identity = Identity { publisher: 7, room: 3, media: 0 };
+
+fn video(codec: Codec) -> MediaPlan {
+    let frames = FrameModel { noise: 0.15, key_ratio: 6.0 };
+    let source = VideoSource {
+        width: 1280,
+        height: 720,
+        fps: 25.0,
+        keyframe_interval: None,
+        frames,
+        rate_control: RateControl::Fixed,
+        silent: false,
+    };
+    MediaPlan { name: "cam".into(), codec, bitrate: Bitrate::from_kbps(2_500), source: Source::Video(source) }
+}
+
+fn sound() -> MediaPlan {
+    let source = AudioSource { ptime: Duration::from_millis(20), dtx: false, talk: None };
+    MediaPlan { name: "mic".into(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(64), source: Source::Audio(source) }
+}
+
+/// A publication that begins at second 1: its first frame is due somewhere within the first frame interval.
+fn publication(plan: &MediaPlan) -> Publication {
+    let seed = Seed::new(9);
+    let start = Instant::from_secs(1);
+    let encoder = Encoder::new(plan, IDENTITY, &seed.child("media"), start);
+    Publication::new(0, offer(plan, 0, "ann", &seed), encoder, &seed, TAG, start)
+}
+
+fn produce(publication: &mut Publication, now: Instant) -> Vec<Outgoing> {
+    let mut packets = Vec::new();
+    publication.produce(now, &mut Frame::default(), &mut packets, |_| {});
+    packets
+}
+
+/// The packets of the first frame, and when they were sent.
+fn first_frame(publication: &mut Publication) -> (Vec<Outgoing>, Instant) {
+    let instants = (1_000..1_100).map(Instant::from_millis);
+    let mut sent = instants.map(|now| (produce(publication, now), now));
+    sent.find(|(packets, _)| !packets.is_empty()).expect("a frame within the first interval")
+}
+
+fn written(publication: &mut Publication, packet: &Outgoing, left: Instant) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let now = Written { ntp: Ntp::at(Ntp::from_unix_nanos(0), left), left, transport_sequence: Some(77) };
+    publication.write(packet, now, &mut bytes);
+    bytes
+}
+
+#[test]
+fn a_sender_report_has_the_rtp_time_of_its_own_instant_not_of_the_last_packet() {
+    for (plan, rate) in [(video(Codec::Vp8), 90_000.0), (sound(), 48_000.0)] {
+        let mut publication = publication(&plan);
+        let first = first_frame(&mut publication).0.remove(0);
+        let last = produce(&mut publication, Instant::from_secs(2)).pop().expect("a second of frames");
+        // Between two frames.
+        let at = Instant::from_micros(2_007_300);
+        let info = publication.report(at, Ntp::from_unix_nanos(0)).expect("one is due");
+        let expected = at.saturating_since(first.due).as_secs_f64() * rate;
+        let passed = f64::from(info.rtp_time.wrapping_sub(first.rtp_time));
+        assert!((passed - expected).abs() <= 1.0, "{passed} units instead of {expected} at {rate} Hz");
+        assert_ne!(info.rtp_time, last.rtp_time);
+    }
+}
+
+#[test]
+fn every_datagram_fits_1200_bytes_with_all_that_is_added_to_it() {
+    for plan in [video(Codec::Vp8), video(Codec::H264), sound()] {
+        let mut publication = publication(&plan);
+        let mut largest = 0;
+        for millis in 0..2_000 {
+            let now = Instant::from_millis(1_000 + millis);
+            for packet in produce(&mut publication, now) {
+                let mut sent = vec![packet.clone()];
+                sent.extend(publication.resend(now, packet.sequence as u16));
+                for packet in sent {
+                    let bytes = written(&mut publication, &packet, now).len() + TAG;
+                    assert!(bytes <= usize::from(packet.size), "{bytes} written, {} planned", packet.size);
+                    largest = largest.max(bytes);
+                }
+            }
+        }
+        assert!(largest <= 1_200, "{}: {largest}", plan.name);
+    }
+}
+
+#[test]
+fn a_retransmission_has_an_ssrc_and_numbers_of_its_own_and_answers_one_loss_once() {
+    let mut publication = publication(&video(Codec::Vp8));
+    let (packets, start) = first_frame(&mut publication);
+    assert!(packets.len() > 1, "a keyframe of this size takes several");
+    let rtx_ssrc = publication.parameters.rtx_ssrc.expect("negotiated");
+    let again: Vec<Outgoing> =
+        packets[..2].iter().map(|packet| publication.resend(start, packet.sequence as u16).expect("kept")).collect();
+    assert!(publication.resend(start, packets[0].sequence as u16).is_none(), "the first answer is still under way");
+    assert_eq!(again[1].sequence, again[0].sequence + 1);
+    for (packet, original) in again.iter().zip(&packets) {
+        let bytes = written(&mut publication, packet, start);
+        let view = View::parse(&bytes).expect("RTP");
+        assert_eq!((view.ssrc(), view.payload_type()), (rtx_ssrc, 97));
+        let payload = view.payload_ciphertext();
+        assert_eq!(payload[..2], (original.sequence as u16).to_be_bytes(), "RFC 4588 OSN");
+        let first = written(&mut publication, original, start);
+        assert_eq!(&payload[2..], View::parse(&first).expect("RTP").payload_ciphertext());
+        assert_eq!(packet.rtp_time, original.rtp_time);
+    }
+    assert!(publication.resend(start, packets[0].sequence.wrapping_sub(1) as u16).is_none(), "it was never sent");
+}

@@ -1,0 +1,44 @@
+//! Where the parts of a stream put what they have to say.
+
+use super::output::{First, Output, Request};
+use super::tally::Tally;
+use crate::clock::Instant;
+use crate::metrics::catalog::Metric;
+use std::collections::VecDeque;
+
+/// Outputs in order, and the counts that become outputs once a second.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    /// To be polled.
+    pub queue: VecDeque<Output>,
+    /// To be handed out once a second.
+    pub tally: Tally,
+}
+
+impl Outbox {
+    /// A value of a trend.
+    pub fn sample(&mut self, metric: Metric, due: Instant, value: f64) {
+        self.tally.note(metric, value);
+        self.queue.push_back(Output::Sample { metric, due, value });
+    }
+
+    /// One more of a counter.
+    pub fn count(&mut self, metric: Metric) {
+        self.tally.count(metric, 1);
+    }
+
+    /// Something for the first time.
+    pub fn first(&mut self, first: First, at: Instant) {
+        self.queue.push_back(Output::First(first, at));
+    }
+
+    /// Something to ask of the sender.
+    pub fn request(&mut self, request: Request) {
+        self.queue.push_back(Output::Request(request));
+    }
+
+    /// Hands out what was counted, as of `due`.
+    pub fn flush(&mut self, due: Instant) {
+        self.tally.flush(due, &mut self.queue);
+    }
+}
