@@ -14,4 +14,5 @@ pub mod rtp;
 pub mod scenario;
 pub mod sdp;
 pub mod seed;
+pub mod signalling;
 pub mod units;
