@@ -15,4 +15,5 @@ pub mod scenario;
 pub mod sdp;
 pub mod seed;
 pub mod signalling;
+pub mod transport;
 pub mod units;

@@ -1,0 +1,439 @@
+//! The real transport: str0m's ICE and DTLS through `direct_api`, no media in it, SRTP keys handed out.
+//!
+//! It deals in datagrams below 128 (STUN, DTLS). Media is sealed and opened by the owner with [`Event::Keys`]; every
+//! datagram of str0m's own whose first byte is ≥ 128 is dropped, because two contexts on one key would repeat nonces.
+
+use super::dtls::{self, KeySlot};
+use crate::clock::{Duration, Instant};
+use crate::conference::{Cause, Setup, TransportParameters};
+use crate::rtp::srtp;
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion, Fingerprint};
+use str0m::net::{Protocol, Receive};
+use str0m::{Candidate, IceConnectionState, IceCreds, Input, Rtc, RtcConfig};
+
+/// What every transport of a process shares: crypto, one certificate, and where the run's time began.
+#[derive(Clone)]
+pub struct Factory {
+    crypto: Arc<CryptoProvider>,
+    certificate: DtlsCert,
+    /// The machine's clock at the start of the run: str0m takes `std::time::Instant`.
+    epoch: std::time::Instant,
+}
+
+impl std::fmt::Debug for Factory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Factory")
+    }
+}
+
+impl Factory {
+    /// Builds the shared crypto and generates the certificate that all transports use. `epoch` is the start of the run.
+    ///
+    /// # Errors
+    /// A sentence when the crypto library refuses its configuration.
+    pub fn new(epoch: std::time::Instant) -> Result<Self, String> {
+        let crypto =
+            dtls::provider().map_err(|error| format!("the DTLS library refused its configuration: {error}"))?;
+        let certificate =
+            crypto.dtls_provider.generate_certificate().ok_or("the DTLS library could not generate a certificate")?;
+        Ok(Self { crypto: Arc::new(crypto), certificate, epoch })
+    }
+
+    fn machine_time(&self, now: Instant) -> std::time::Instant {
+        self.epoch + Duration::from_nanos(now.as_nanos())
+    }
+}
+
+/// What a transport wants done, or has to say.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this datagram (STUN or DTLS).
+    Datagram {
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// This happened.
+    Event(Event),
+}
+
+/// What a transport has to say.
+#[derive(Debug)]
+pub enum Event {
+    /// A candidate pair works.
+    IceConnected,
+    /// The DTLS handshake ended: these keys seal and open media. A new handshake gives new ones.
+    Keys(Box<srtp::Session>),
+    /// Consent was lost (RFC 7675), or an agent or handshake failed. Nothing follows.
+    Failed(Cause, String),
+    /// The peer closed the DTLS association. Nothing follows.
+    Closed,
+    /// A STUN binding request of ours was answered after this long.
+    RoundTrip(Duration),
+}
+
+/// One ICE and DTLS transport.
+pub struct Secure {
+    factory: Factory,
+    rtc: Rtc,
+    slot: Arc<KeySlot>,
+    local: SocketAddr,
+    peer: Option<SocketAddr>,
+    /// Candidates of the peer that can be used from here.
+    candidates: usize,
+    outputs: VecDeque<Output>,
+    timeout: Option<Instant>,
+    /// The newest unanswered binding request: the first bytes of its transaction id, and when it was sent.
+    asked: Option<([u8; 8], Instant)>,
+    ice_connected: bool,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Secure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secure").field("local", &self.local).field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Secure {
+    /// A transport on a socket bound to `local`.
+    ///
+    /// # Errors
+    /// A sentence when `local` cannot be a host candidate.
+    pub fn new(factory: &Factory, now: Instant, local: SocketAddr) -> Result<Self, String> {
+        let mut rtc = RtcConfig::new()
+            .set_crypto_provider(factory.crypto.clone())
+            .set_dtls_cert(factory.certificate.clone())
+            // `Auto` speaks 1.3 where the peer does and falls back to 1.2; 1.3 alone fails against pion and aiortc.
+            .set_dtls_version(DtlsVersion::Auto)
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .build(factory.machine_time(now));
+        let slot = dtls::take_newest_slot().ok_or("the transport was built without its DTLS provider")?;
+        let candidate =
+            Candidate::host(local, "udp").map_err(|error| format!("{local} cannot be a host candidate: {error}"))?;
+        rtc.add_local_candidate(candidate);
+        Ok(Self {
+            factory: factory.clone(),
+            rtc,
+            slot,
+            local,
+            peer: None,
+            candidates: 0,
+            outputs: VecDeque::new(),
+            timeout: None,
+            asked: None,
+            ice_connected: false,
+            ended: false,
+        })
+    }
+
+    /// What the other side must know of us; `setup` is `actpass`.
+    pub fn local_parameters(&mut self) -> TransportParameters {
+        let direct = self.rtc.direct_api();
+        let IceCreds { ufrag, pass } = direct.local_ice_credentials();
+        let fingerprint = direct.local_dtls_fingerprint();
+        let mut text = format!("{} ", fingerprint.hash_func);
+        for (index, byte) in fingerprint.bytes.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ":" };
+            write!(text, "{separator}{byte:02X}").expect("writing to a String cannot fail");
+        }
+        let candidate = format!("candidate:1 1 udp 2130706431 {} {} typ host", self.local.ip(), self.local.port());
+        TransportParameters {
+            ufrag,
+            pwd: pass,
+            fingerprint: text,
+            setup: Setup::Actpass,
+            ice_lite: false,
+            candidates: vec![candidate],
+        }
+    }
+
+    /// Connects to the other side. `offerer` says whether our parameters were the offer. Addresses that `allowed`
+    /// refuses are not used; when none is left the join has no candidate.
+    ///
+    /// # Errors
+    /// The cause of the failed join and a sentence.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        remote: &TransportParameters,
+        offerer: bool,
+        allowed: impl Fn(SocketAddr) -> bool,
+    ) -> Result<(), (Cause, String)> {
+        let mut usable = 0;
+        for text in &remote.candidates {
+            let Ok(candidate) = Candidate::from_sdp_string(text) else { continue };
+            // TCP and mDNS candidates, and other families than our socket's, cannot be reached from here.
+            if candidate.proto() == Protocol::Udp
+                && candidate.addr().is_ipv4() == self.local.is_ipv4()
+                && allowed(candidate.addr())
+            {
+                self.rtc.add_remote_candidate(candidate);
+                usable += 1;
+            }
+        }
+        self.candidates = usable;
+        if usable == 0 {
+            let offered = remote.candidates.len();
+            return Err((
+                Cause::IceNoCandidate,
+                format!("none of the server's {offered} candidates can be used from here"),
+            ));
+        }
+        let fingerprint: Fingerprint = remote
+            .fingerprint
+            .parse()
+            .map_err(|_| (Cause::TransportFailed, "the server's fingerprint cannot be read".to_owned()))?;
+        let active = match remote.setup {
+            Setup::Passive => true,
+            Setup::Active => false,
+            Setup::Actpass => !offerer,
+        };
+        let mut direct = self.rtc.direct_api();
+        direct.set_ice_controlling(offerer || remote.ice_lite);
+        direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
+        direct.set_remote_fingerprint(fingerprint);
+        direct.start_dtls(active).map_err(|error| (Cause::TransportFailed, format!("DTLS did not start: {error}")))?;
+        // Without a first timeout the ICE agent reports no deadline and never sends a check.
+        self.handle_timeout(now);
+        Ok(())
+    }
+
+    /// One datagram whose first byte is below 128 came from `source`.
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
+        if self.ended {
+            return;
+        }
+        self.note_answer(now, bytes);
+        let Ok(contents) = bytes.try_into() else { return };
+        let receive = Receive { proto: Protocol::Udp, source, destination: self.local, contents };
+        let at = self.factory.machine_time(now);
+        match self.rtc.handle_input(Input::Receive(at, receive)) {
+            Ok(()) => self.drain(now),
+            // A fatal alert, or a fingerprint that does not match: ICE would go on, and the keys never come.
+            Err(error) => self.fail(format!("DTLS failed: {error}")),
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ended {
+            return;
+        }
+        match self.rtc.handle_input(Input::Timeout(self.factory.machine_time(now))) {
+            Ok(()) => self.drain(now),
+            Err(error) => self.fail(format!("the transport failed: {error}")),
+        }
+    }
+
+    /// Says goodbye to the peer (DTLS close_notify). Drain the outputs once more afterwards.
+    pub fn close(&mut self, now: Instant) {
+        if !self.ended {
+            let _ = self.rtc.close();
+            self.drain(now);
+            self.ended = true;
+            self.timeout = None;
+        }
+    }
+
+    /// The next output; drain to `None` after every input.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to be told the time again.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timeout
+    }
+
+    /// Where media goes: the address that DTLS settled on.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The same where the peer has no other address: nothing of this association will come from elsewhere.
+    #[must_use]
+    pub fn only_peer(&self) -> Option<SocketAddr> {
+        self.peer.filter(|_| self.candidates == 1)
+    }
+
+    fn drain(&mut self, now: Instant) {
+        loop {
+            match self.rtc.poll_output() {
+                Ok(str0m::Output::Timeout(at)) => {
+                    let since = at.saturating_duration_since(self.factory.epoch);
+                    // str0m answers with a far future when nothing is due.
+                    self.timeout = (since < Duration::from_secs(86_400)).then(|| Instant::ZERO + since);
+                    break;
+                }
+                Ok(str0m::Output::Transmit(transmit)) => self.transmit(now, transmit.destination, &transmit.contents),
+                Ok(str0m::Output::Event(event)) => self.handle_event(&event),
+                Err(error) => {
+                    self.fail(format!("the transport failed: {error}"));
+                    break;
+                }
+            }
+        }
+        if let Some(keys) = self.slot.take() {
+            match srtp::Session::from_keying_material(&keys, self.slot.is_active()) {
+                Ok(session) => self.outputs.push_back(Output::Event(Event::Keys(Box::new(session)))),
+                Err(error) => self.fail(format!("the SRTP keys cannot be used: {error}")),
+            }
+        }
+    }
+
+    fn transmit(&mut self, now: Instant, to: SocketAddr, bytes: &[u8]) {
+        match bytes.first() {
+            Some(0..=3) => {
+                if let Some(id) = transaction(bytes, BINDING_REQUEST) {
+                    self.asked = Some((id, now));
+                }
+            }
+            Some(20..=63) => self.peer = Some(to),
+            // str0m's own SRTCP (see the module's head), or an empty kick of its state machine.
+            _ => return,
+        }
+        self.outputs.push_back(Output::Datagram { to, bytes: bytes.to_vec() });
+    }
+
+    fn note_answer(&mut self, now: Instant, bytes: &[u8]) {
+        if let (Some((asked, at)), Some(id)) = (self.asked, transaction(bytes, BINDING_SUCCESS))
+            && asked == id
+        {
+            self.asked = None;
+            self.outputs.push_back(Output::Event(Event::RoundTrip(now.saturating_since(at))));
+        }
+    }
+
+    fn handle_event(&mut self, event: &str0m::Event) {
+        use str0m::Event as Rtc;
+        match event {
+            Rtc::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed)
+                if !self.ice_connected =>
+            {
+                self.ice_connected = true;
+                self.outputs.push_back(Output::Event(Event::IceConnected));
+            }
+            Rtc::IceConnectionStateChange(IceConnectionState::Disconnected) if self.ice_connected => {
+                self.fail("consent was lost: the server no longer answers STUN checks".to_owned());
+            }
+            Rtc::Closed => {
+                self.outputs.push_back(Output::Event(Event::Closed));
+                self.ended = true;
+                self.timeout = None;
+            }
+            // Media, channels and statistics do not exist here: `Rtc` has none.
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self, detail: String) {
+        if !self.ended {
+            self.outputs.push_back(Output::Event(Event::Failed(Cause::TransportFailed, detail)));
+            self.ended = true;
+            self.timeout = None;
+        }
+    }
+}
+
+/// STUN message types (RFC 8489 §5).
+const BINDING_REQUEST: u16 = 0x0001;
+const BINDING_SUCCESS: u16 = 0x0101;
+
+/// The first eight bytes of the transaction id, when `bytes` is a STUN message of this type.
+fn transaction(bytes: &[u8], kind: u16) -> Option<[u8; 8]> {
+    let header = bytes.get(..20)?;
+    let message = u16::from_be_bytes([header[0], header[1]]);
+    (message == kind).then(|| header[8..16].try_into().expect("eight bytes were sliced"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A server that nobody is: what comes from its address is up to the test.
+    fn remote() -> TransportParameters {
+        TransportParameters {
+            ufrag: "abcd".into(),
+            pwd: "0123456789abcdef01234567".into(),
+            fingerprint: format!("sha-256 {}", ["AA"; 32].join(":")),
+            setup: Setup::Passive,
+            ice_lite: true,
+            candidates: vec!["candidate:1 1 udp 2130706431 127.0.0.1 9999 typ host".into()],
+        }
+    }
+
+    fn factory() -> Factory {
+        #[allow(clippy::disallowed_methods, reason = "any instant would do; there is no other way to make one")]
+        let epoch = std::time::Instant::now();
+        Factory::new(epoch).expect("DTLS can be set up")
+    }
+
+    fn datagram() -> impl Strategy<Value = Vec<u8>> {
+        // STUN request, success and error, a DTLS handshake record and an alert, or anything.
+        let begun = prop::sample::select(vec![
+            vec![0x00, 0x01, 0, 8, 0x21, 0x12, 0xA4, 0x42],
+            vec![0x01, 0x01, 0, 0, 0x21, 0x12, 0xA4, 0x42],
+            vec![0x01, 0x11, 0, 4, 0x21, 0x12, 0xA4, 0x42],
+            vec![22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 2],
+            vec![21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2],
+            vec![],
+        ]);
+        (begun, prop::collection::vec(any::<u8>(), 0..120)).prop_map(|(begun, bytes)| [begun, bytes].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn arbitrary_datagrams_and_parameters_never_panic(
+            steps in prop::collection::vec((datagram(), 0u64..400), 0..30),
+            candidate in ".{0,40}",
+            fingerprint in prop::option::of(".{0,40}"),
+            connects in any::<bool>(),
+        ) {
+            let factory = factory();
+            let local = SocketAddr::from(([127, 0, 0, 1], 5_000));
+            let source = SocketAddr::from(([127, 0, 0, 1], 9_999));
+            let mut now = Instant::from_millis(1);
+            let mut transport = Secure::new(&factory, now, local).expect("loopback is a host");
+            if connects {
+                let mut remote = remote();
+                remote.candidates.push(candidate);
+                remote.fingerprint = fingerprint.unwrap_or(remote.fingerprint);
+                let _ = transport.connect(now, &remote, true, |address| address.ip().is_loopback());
+            }
+            let mut ended = false;
+            for (bytes, later) in steps {
+                now += Duration::from_millis(later);
+                transport.handle_datagram(now, source, &bytes);
+                if transport.poll_timeout().is_some_and(|at| at <= now) {
+                    transport.handle_timeout(now);
+                }
+                while let Some(output) = transport.poll_output() {
+                    match output {
+                        Output::Event(Event::Keys(_)) => prop_assert!(false, "nobody has shaken hands"),
+                        Output::Event(Event::Failed(..) | Event::Closed) => {
+                            prop_assert!(!ended, "ended twice");
+                            ended = true;
+                        }
+                        Output::Event(_) => {}
+                        Output::Datagram { to, bytes } => {
+                            prop_assert!(to.ip().is_loopback() && bytes.first().is_some_and(|first| *first < 128));
+                        }
+                    }
+                }
+            }
+            transport.close(now);
+        }
+    }
+}

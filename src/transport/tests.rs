@@ -1,0 +1,161 @@
+//! Two transports over a wire in memory: what they agree on, and what must not work.
+
+use super::{Event, Factory, Output, Secure};
+use crate::clock::{Duration, Instant};
+use crate::conference::Cause;
+use crate::rtp::srtp::Session;
+use std::net::SocketAddr;
+
+struct Pair {
+    ends: [Secure; 2],
+    addresses: [SocketAddr; 2],
+    now: Instant,
+    keys: [Option<Session>; 2],
+    failures: [Vec<(Cause, String)>; 2],
+    first_bytes: Vec<u8>,
+}
+
+fn any(_: SocketAddr) -> bool {
+    true
+}
+
+fn factory() -> Factory {
+    #[allow(clippy::disallowed_methods, reason = "any instant would do; there is no other way to make one")]
+    let epoch = std::time::Instant::now();
+    Factory::new(epoch).expect("DTLS can be set up")
+}
+
+impl Pair {
+    /// Two ends of two processes, each with a certificate of its own.
+    fn new() -> Self {
+        let addresses = [5_000, 6_000].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let end = |address| Secure::new(&factory(), Instant::from_millis(1), address).expect("a host");
+        Self {
+            ends: addresses.map(end),
+            addresses,
+            now: Instant::from_millis(1),
+            keys: [None, None],
+            failures: [vec![], vec![]],
+            first_bytes: vec![],
+        }
+    }
+
+    fn connect(&mut self, offerers: [bool; 2]) {
+        let parameters = [0, 1].map(|end| self.ends[end].local_parameters());
+        for end in [0, 1] {
+            let remote = &parameters[1 - end];
+            self.ends[end].connect(self.now, remote, offerers[end], any).expect("it begins");
+        }
+    }
+
+    /// Lets time pass; `carried` says whether datagrams of this end arrive.
+    fn run(&mut self, time: Duration, carried: [bool; 2]) {
+        let until = self.now + time;
+        while self.now < until {
+            self.now += Duration::from_millis(1);
+            for end in [0, 1] {
+                if self.ends[end].poll_timeout().is_some_and(|at| at <= self.now) {
+                    self.ends[end].handle_timeout(self.now);
+                }
+                self.drain(end, carried[end]);
+            }
+        }
+    }
+
+    fn drain(&mut self, end: usize, carried: bool) {
+        while let Some(output) = self.ends[end].poll_output() {
+            match output {
+                Output::Datagram { to, bytes } => {
+                    self.first_bytes.push(bytes[0]);
+                    if carried && to == self.addresses[1 - end] {
+                        let from = self.addresses[end];
+                        self.ends[1 - end].handle_datagram(self.now, from, &bytes);
+                    }
+                }
+                Output::Event(Event::Keys(keys)) => self.keys[end] = Some(*keys),
+                Output::Event(Event::Failed(cause, detail)) => self.failures[end].push((cause, detail)),
+                Output::Event(Event::IceConnected | Event::Closed | Event::RoundTrip(_)) => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn both_ends_get_keys_that_open_what_the_other_seals() {
+    let mut pair = Pair::new();
+    pair.connect([true, false]);
+    pair.run(Duration::from_secs(3), [true, true]);
+    assert!(pair.failures.iter().all(Vec::is_empty), "{:?}", pair.failures);
+    let [Some(one), Some(other)] = &mut pair.keys else { panic!("there are no keys") };
+    let plain = [&[0x80, 96, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2][..], b"payload"].concat();
+    for (sealing, opening) in [(&mut one.tx, &mut other.rx), (&mut other.tx, &mut one.rx)] {
+        let mut packet = plain.clone();
+        sealing.seal_rtp(&mut packet, 7);
+        assert_ne!(packet[..plain.len()], plain[..]);
+        assert_eq!(opening.open_rtp(&mut packet).expect("the same keys").payload(&packet), b"payload");
+    }
+}
+
+#[test]
+fn nothing_of_the_control_plane_looks_like_media() {
+    let mut pair = Pair::new();
+    pair.connect([true, false]);
+    pair.run(Duration::from_secs(10), [true, true]);
+    assert!(pair.first_bytes.len() > 20);
+    let media = pair.first_bytes.iter().find(|first| **first >= 128);
+    assert_eq!(media, None, "a second SRTP context on the same key would repeat its nonces");
+}
+
+#[test]
+fn two_that_both_think_they_control_still_connect() {
+    let mut pair = Pair::new();
+    let parameters = [0, 1].map(|end| pair.ends[end].local_parameters());
+    for end in [0, 1] {
+        let mut remote = parameters[1 - end].clone();
+        // Roles of DTLS are settled; those of ICE conflict (RFC 8445 §7.3.1.1).
+        remote.setup = if end == 0 { crate::conference::Setup::Passive } else { crate::conference::Setup::Active };
+        pair.ends[end].connect(pair.now, &remote, true, any).expect("it begins");
+    }
+    pair.run(Duration::from_secs(5), [true, true]);
+    assert!(pair.keys.iter().all(Option::is_some), "{:?}", pair.failures);
+}
+
+#[test]
+fn a_certificate_other_than_the_announced_one_fails() {
+    let mut pair = Pair::new();
+    let mut parameters = [0, 1].map(|end| pair.ends[end].local_parameters());
+    let foreign = Secure::new(&factory(), pair.now, pair.addresses[1]).expect("a host").local_parameters();
+    parameters[1].fingerprint = foreign.fingerprint;
+    for end in [0, 1] {
+        let remote = parameters[1 - end].clone();
+        pair.ends[end].connect(pair.now, &remote, end == 0, any).expect("it begins");
+    }
+    pair.run(Duration::from_secs(5), [true, true]);
+    assert!(pair.keys[0].is_none(), "it took keys from a stranger");
+    assert_eq!(pair.failures[0].len(), 1, "{:?}", pair.failures);
+    assert_eq!(pair.failures[0][0].0, Cause::TransportFailed);
+}
+
+#[test]
+fn an_address_that_is_not_allowed_is_no_candidate() {
+    let mut pair = Pair::new();
+    let mut remote = pair.ends[1].local_parameters();
+    remote.candidates = vec!["candidate:1 1 udp 2130706431 192.0.2.7 9999 typ host".to_owned()];
+    let loopback = |address: SocketAddr| address.ip().is_loopback();
+    let (cause, _) = pair.ends[0].connect(pair.now, &remote, true, loopback).expect_err("not this machine");
+    assert_eq!(cause, Cause::IceNoCandidate);
+    pair.run(Duration::from_secs(2), [true, true]);
+    assert!(pair.first_bytes.is_empty(), "something was sent to it");
+}
+
+#[test]
+fn a_peer_that_falls_silent_is_noticed_by_its_consent() {
+    let mut pair = Pair::new();
+    pair.connect([true, false]);
+    pair.run(Duration::from_secs(3), [true, true]);
+    assert!(pair.keys[0].is_some() && pair.failures[0].is_empty());
+    pair.run(Duration::from_secs(45), [true, false]);
+    let [(cause, detail)] = pair.failures[0].as_slice() else { panic!("{:?}", pair.failures) };
+    assert_eq!(*cause, Cause::TransportFailed);
+    assert!(detail.contains("consent"), "{detail}");
+}
