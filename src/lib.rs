@@ -14,6 +14,7 @@ pub mod rtp;
 pub mod scenario;
 pub mod sdp;
 pub mod seed;
+pub mod sfu;
 pub mod signalling;
 pub mod transport;
 pub mod units;

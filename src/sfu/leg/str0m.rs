@@ -1,0 +1,401 @@
+//! A leg on plain str0m in RTP mode: its ICE (lite), DTLS, SRTP, RTCP, NACK and RTX, set up through the direct API from
+//! structured parameters, without any SDP.
+//!
+//! The agent is ICE-lite (RFC 8445 §2.5): it answers checks and sends none, so nothing is ever sent to an address that
+//! did not ask first. Legs speak DTLS 1.2, where dimpl as a server takes its own order of SRTP profiles (AES-GCM first).
+//! Times are told as [`clock::Instant`](crate::clock::Instant) and translated through the start that the [`Maker`] was
+//! given.
+
+use super::maker::{Maker, config, rtx_payload_types};
+use crate::clock::{Duration, Instant};
+use crate::conference::{Codec, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
+use crate::rtp::{h264, vp8};
+use crate::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
+use rustc_hash::FxHashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use str0m::config::Fingerprint;
+use str0m::media::{KeyframeRequestKind, Mid, Pt};
+use str0m::net::{DatagramSend, Protocol, Receive};
+use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite};
+use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc};
+
+/// Packets kept for retransmission, a stream; at 110 packets/s over two seconds.
+const RTX_PACKETS: usize = 256;
+
+/// How long they are kept.
+const RTX_AGE: Duration = Duration::from_secs(3);
+
+/// What a leg has to say.
+#[derive(Debug)]
+pub enum LegOutput {
+    /// Send this datagram.
+    Transmit {
+        /// Where to.
+        to: SocketAddr,
+        /// The datagram.
+        datagram: DatagramSend,
+        /// What it carries.
+        sent: Sent,
+    },
+    /// The transport is up: media can flow.
+    Connected,
+    /// The transport is lost or closed. Nothing follows.
+    Closed,
+    /// A packet of a track arrived, or was recovered.
+    Packet(Box<Packet>),
+    /// The subscriber asks for a keyframe of this stream.
+    KeyframeWanted(StreamId),
+}
+
+/// What a datagram carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// STUN, DTLS or RTCP.
+    Control,
+    /// A packet of a stream.
+    Media {
+        /// Which.
+        stream: StreamId,
+        /// The sequence number in its header.
+        sequence: u16,
+    },
+    /// A packet sent again (RFC 4588).
+    Retransmission {
+        /// The source of the retransmissions.
+        ssrc: u32,
+        /// The sequence number in its header.
+        sequence: u16,
+    },
+}
+
+/// A packet of a published track, opened.
+#[derive(Debug)]
+pub struct Packet {
+    /// Whose.
+    pub track: TrackId,
+    /// Its extended sequence number.
+    pub sequence: u64,
+    /// Whether it begins a keyframe.
+    pub keyframe: bool,
+    rtp: RtpPacket,
+    /// The header extensions that go on to subscribers.
+    extensions: ExtensionValues,
+}
+
+impl Packet {
+    /// Bytes of RTP payload.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        self.rtp.payload.len()
+    }
+}
+
+#[derive(Debug)]
+struct Incoming {
+    track: TrackId,
+    mid: Mid,
+    ssrc: u32,
+    codec: Codec,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    mid: Mid,
+    ssrc: u32,
+    payload_type: Pt,
+    nackable: bool,
+}
+
+/// One participant's transport.
+#[derive(Debug)]
+pub struct Leg {
+    rtc: Rtc,
+    start: std::time::Instant,
+    local: SocketAddr,
+    next: std::time::Instant,
+    last: std::time::Instant,
+    incoming: Vec<Incoming>,
+    by_ssrc: FxHashMap<u32, usize>,
+    outgoing: Vec<Option<Outgoing>>,
+    /// A bit for each payload type of retransmissions.
+    rtx_payload_types: u128,
+    closed: bool,
+    told_closed: bool,
+}
+
+impl Leg {
+    /// Opens a leg; returns it with our side of its transport.
+    ///
+    /// # Errors
+    /// When the participant's transport cannot be used; a sentence for it.
+    pub fn open(maker: &Maker, now: Instant, setup: &LegSetup) -> Result<(Self, TransportParameters), String> {
+        let remote = &setup.remote;
+        if remote.ice_lite {
+            return Err("both sides are ICE-lite: neither would check".to_owned());
+        }
+        let fingerprint: Fingerprint =
+            remote.fingerprint.parse().map_err(|_| "the fingerprint cannot be read".to_owned())?;
+        if !(4..=256).contains(&remote.ufrag.len()) || !(22..=256).contains(&remote.pwd.len()) {
+            return Err("the ICE credentials are too short or too long (RFC 8839 §5.4)".to_owned());
+        }
+        let start = maker.at(now);
+        let mut rtc = config(maker, setup).build(start);
+        let candidate = Candidate::host(maker.announced, "udp").map_err(|error| format!("no candidate: {error}"))?;
+        let candidates = vec![candidate.to_sdp_string()];
+        rtc.add_local_candidate(candidate);
+        let active = remote.setup == Setup::Passive;
+        let mut direct = rtc.direct_api();
+        let credentials = direct.local_ice_credentials();
+        let local = TransportParameters {
+            ufrag: credentials.ufrag,
+            pwd: credentials.pass,
+            fingerprint: direct.local_dtls_fingerprint().to_string(),
+            setup: if active { Setup::Active } else { Setup::Passive },
+            ice_lite: true,
+            candidates,
+        };
+        direct.set_ice_controlling(false);
+        direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
+        direct.set_remote_fingerprint(fingerprint);
+        if setup.extensions.values().any(|uri| uri == Extension::TransportSequenceNumber.as_uri()) {
+            direct.enable_twcc_feedback();
+        }
+        direct.start_dtls(active).map_err(|error| format!("DTLS does not start: {error}"))?;
+        let mut leg = Self {
+            rtc,
+            start: maker.start,
+            local: maker.local,
+            next: start,
+            last: start,
+            incoming: Vec::new(),
+            by_ssrc: FxHashMap::default(),
+            outgoing: Vec::new(),
+            rtx_payload_types: rtx_payload_types(&setup.codecs),
+            closed: false,
+            told_closed: false,
+        };
+        // An ICE agent that was never told the time reports no deadline.
+        leg.handle_timeout(now);
+        Ok((leg, local))
+    }
+
+    /// Obeys a command of the rooms; [`LegCommand::Open`] and [`LegCommand::Close`] are for whoever keeps legs.
+    pub fn handle_command(&mut self, now: Instant, command: LegCommand) {
+        match command {
+            LegCommand::Open(_) => {}
+            LegCommand::Receive { track, parameters } => self.receive(track, &parameters),
+            LegCommand::StopReceiving(track) => self.stop_receiving(track),
+            LegCommand::Send { stream, parameters } => self.send(stream, &parameters),
+            LegCommand::StopSending(stream) => {
+                if let Some(stopped) = self.outgoing.get_mut(stream.index()).and_then(Option::take) {
+                    self.rtc.direct_api().remove_media(stopped.mid);
+                }
+            }
+            LegCommand::Keyframe(track) => {
+                self.with_stream_rx(track, |stream| stream.request_keyframe(KeyframeRequestKind::Pli));
+            }
+            LegCommand::Ceiling { track, rate } => {
+                self.with_stream_rx(track, |stream| stream.request_remb(rate.bps().into()));
+            }
+            LegCommand::Close => {
+                if self.rtc.close().is_err() {
+                    self.closed = true;
+                }
+            }
+        }
+        self.handle_timeout(now);
+    }
+
+    /// A datagram from the participant.
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) {
+        let Ok(received) = Receive::new(Protocol::Udp, source, self.local, datagram) else { return };
+        let at = self.at(now);
+        if self.rtc.handle_input(Input::Receive(at, received)).is_err() {
+            self.closed = true;
+        }
+    }
+
+    /// Queues one packet to the participant; [`Self::handle_timeout`] sends what is queued.
+    pub fn write(&mut self, stream: StreamId, sequence: u64, packet: &Packet) {
+        let Some(outgoing) = self.outgoing.get(stream.index()).and_then(Option::as_ref) else { return };
+        let mut direct = self.rtc.direct_api();
+        let Some(stream) = direct.stream_tx(&outgoing.ssrc.into()) else { return };
+        let rtp = &packet.rtp;
+        let (time, arrived) = (rtp.header.timestamp, rtp.timestamp);
+        let write = RtpWrite::new(outgoing.payload_type, sequence.into(), time, arrived, Arc::clone(&rtp.payload))
+            .marker(rtp.header.marker)
+            .ext_vals(packet.extensions.clone())
+            .nackable(outgoing.nackable);
+        stream.write_rtp(write);
+    }
+
+    /// Time has passed, or packets were queued.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let at = self.at(now);
+        if self.rtc.handle_input(Input::Timeout(at)).is_err() {
+            self.closed = true;
+        }
+    }
+
+    /// When to be told the time again; exact only after [`Self::poll_output`] returned `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let in_a_year = self.last + Duration::from_secs(31_536_000);
+        (!self.told_closed && self.next < in_a_year)
+            .then(|| Instant::from_nanos((self.next - self.start).as_nanos() as u64))
+    }
+
+    /// The next output; drain to `None` after every input.
+    pub fn poll_output(&mut self) -> Option<LegOutput> {
+        if self.told_closed {
+            return None;
+        }
+        while !self.closed {
+            match self.rtc.poll_output() {
+                Err(_) => self.closed = true,
+                Ok(Output::Transmit(transmit)) => {
+                    let (to, datagram) = (transmit.destination, transmit.contents);
+                    let sent = self.classify(&datagram);
+                    return Some(LegOutput::Transmit { to, datagram, sent });
+                }
+                Ok(Output::Event(event)) => {
+                    if let Some(output) = self.translate(event) {
+                        return Some(output);
+                    }
+                }
+                Ok(Output::Timeout(at)) if self.rtc.is_alive() => {
+                    self.next = at.max(self.start);
+                    return None;
+                }
+                Ok(Output::Timeout(_)) => self.closed = true,
+            }
+        }
+        self.told_closed = true;
+        Some(LegOutput::Closed)
+    }
+
+    fn at(&mut self, now: Instant) -> std::time::Instant {
+        self.last = self.start + Duration::from_nanos(now.as_nanos());
+        self.last
+    }
+
+    fn classify(&self, datagram: &[u8]) -> Sent {
+        let [first, second, high, low, _, _, _, _, a, b, c, d, ..] = *datagram else { return Sent::Control };
+        // Second bytes from 192 to 223 are RTCP (RFC 5761 §4).
+        if !(128..192).contains(&first) || (192..224).contains(&second) {
+            return Sent::Control;
+        }
+        let (ssrc, sequence) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([high, low]));
+        if (self.rtx_payload_types >> (second & 0x7f)) & 1 == 1 {
+            return Sent::Retransmission { ssrc, sequence };
+        }
+        let index = self.outgoing.iter().position(|outgoing| outgoing.as_ref().is_some_and(|o| o.ssrc == ssrc));
+        let stream = index.and_then(|index| u32::try_from(index).ok()).map(StreamId);
+        stream.map_or(Sent::Control, |stream| Sent::Media { stream, sequence })
+    }
+
+    fn translate(&mut self, event: Event) -> Option<LegOutput> {
+        match event {
+            Event::Connected => Some(LegOutput::Connected),
+            Event::RtpPacket(packet) => self.packet(packet),
+            Event::KeyframeRequest(request) => {
+                let wanted = |outgoing: &Option<Outgoing>| outgoing.as_ref().is_some_and(|o| o.mid == request.mid);
+                let index = self.outgoing.iter().position(wanted)?;
+                Some(LegOutput::KeyframeWanted(StreamId(u32::try_from(index).ok()?)))
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) | Event::Closed => {
+                self.closed = true;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn packet(&mut self, rtp: RtpPacket) -> Option<LegOutput> {
+        let ssrc = *rtp.header.ssrc;
+        let index = match self.by_ssrc.get(&ssrc) {
+            Some(index) => *index,
+            None => self.learn(ssrc)?,
+        };
+        let Incoming { track, codec, .. } = self.incoming[index];
+        let keyframe = begins_keyframe(codec, &rtp.payload);
+        let values = &rtp.header.ext_vals;
+        let extensions = ExtensionValues {
+            audio_level: values.audio_level,
+            voice_activity: values.voice_activity,
+            abs_capture_time: values.abs_capture_time,
+            ..ExtensionValues::default()
+        };
+        let sequence = *rtp.seq_no;
+        Some(LegOutput::Packet(Box::new(Packet { track, sequence, keyframe, rtp, extensions })))
+    }
+
+    /// A stream whose SSRC was not announced: str0m has matched it by its mid.
+    fn learn(&mut self, ssrc: u32) -> Option<usize> {
+        let mid = self.rtc.direct_api().stream_rx(&ssrc.into())?.mid();
+        let index = self.incoming.iter().position(|incoming| incoming.mid == mid)?;
+        self.incoming[index].ssrc = ssrc;
+        self.by_ssrc.insert(ssrc, index);
+        Some(index)
+    }
+
+    fn receive(&mut self, track: TrackId, parameters: &SendParameters) {
+        let codec = parameters.codec.codec;
+        let mid = Mid::from(parameters.mid.as_str());
+        let mut direct = self.rtc.direct_api();
+        direct.declare_media(mid, media_kind(codec.kind()));
+        if parameters.ssrc != 0 {
+            let rtx = parameters.rtx_ssrc.filter(|_| parameters.codec.rtx_payload_type.is_some()).map(Into::into);
+            let nack = rtx.is_some() && parameters.codec.feedback.nack;
+            direct.expect_stream_rx(parameters.ssrc.into(), rtx, mid, None).suppress_nack(!nack);
+            self.by_ssrc.insert(parameters.ssrc, self.incoming.len());
+        }
+        self.incoming.push(Incoming { track, mid, ssrc: parameters.ssrc, codec });
+    }
+
+    fn stop_receiving(&mut self, track: TrackId) {
+        let Some(index) = self.incoming.iter().position(|incoming| incoming.track == track) else { return };
+        let stopped = self.incoming.remove(index);
+        self.rtc.direct_api().remove_media(stopped.mid);
+        let known = self.incoming.iter().enumerate().filter(|(_, incoming)| incoming.ssrc != 0);
+        self.by_ssrc = known.map(|(index, incoming)| (incoming.ssrc, index)).collect();
+    }
+
+    fn send(&mut self, stream: StreamId, parameters: &ReceiveParameters) {
+        let (Some(codec), Some(ssrc)) = (parameters.codecs.first(), parameters.ssrc) else { return };
+        let mid = Mid::from(parameters.mid.as_deref().unwrap_or_default());
+        let rtx = parameters.rtx_ssrc.map(Into::into);
+        let mut direct = self.rtc.direct_api();
+        direct.declare_media(mid, media_kind(parameters.kind));
+        let packets = if rtx.is_some() { RTX_PACKETS } else { 1 };
+        direct.declare_stream_tx(ssrc.into(), rtx, mid, None).set_rtx_cache(packets, RTX_AGE, None);
+        if self.outgoing.len() <= stream.index() {
+            self.outgoing.resize_with(stream.index() + 1, || None);
+        }
+        let payload_type = codec.payload_type.into();
+        self.outgoing[stream.index()] = Some(Outgoing { mid, ssrc, payload_type, nackable: rtx.is_some() });
+    }
+
+    fn with_stream_rx(&mut self, track: TrackId, act: impl FnOnce(&mut str0m::rtp::StreamRx)) {
+        let Some(incoming) = self.incoming.iter().find(|incoming| incoming.track == track) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(incoming.mid, None) {
+            act(stream);
+        }
+    }
+}
+
+fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
+    match codec {
+        Codec::Opus => false,
+        Codec::Vp8 => vp8::parse(payload).is_some_and(|packet| packet.starts_keyframe()),
+        Codec::H264 => h264::starts_keyframe(payload),
+    }
+}
+
+fn media_kind(kind: MediaKind) -> str0m::media::MediaKind {
+    match kind {
+        MediaKind::Audio => str0m::media::MediaKind::Audio,
+        MediaKind::Video => str0m::media::MediaKind::Video,
+    }
+}
