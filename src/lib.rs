@@ -7,6 +7,7 @@ pub mod conference;
 pub mod dist;
 pub mod media;
 pub mod metrics;
+pub mod outcome;
 pub mod participant;
 pub mod plan;
 pub mod qos;
