@@ -1,0 +1,360 @@
+//! One connection of a participant: an adapter, its signalling path, a transport, and the streams both ways.
+//!
+//! The room protocol has one leg that carries everything; WHIP and WHEP have one a session. All legs of a participant
+//! share its two links.
+
+use super::item::Class;
+use super::leg_receive::Received;
+use super::sink::Order;
+use super::turn::Turn;
+use crate::clock::{Duration, Instant};
+use crate::conference::protocol::{RosterEntry, RosterTrack};
+use crate::conference::{Cause, ReceiveParameters, SendParameters, TrackName, TransportParameters};
+use crate::media::Encoder;
+use crate::media::Identity;
+use crate::participant::publication::Produced;
+use crate::participant::{Outgoing, Publication};
+use crate::rtp::header::Kind;
+use crate::rtp::srtp;
+use crate::rtp::twcc::FeedbackBuilder;
+use crate::seed::Seed;
+use crate::signalling::{self, Adapter, Carried, Carry};
+use crate::transport::{self, Secure};
+use netem::{Direction, Stream, StreamOutput};
+use rustc_hash::FxHashMap;
+use std::net::SocketAddr;
+
+/// What a leg is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// Publishes and plays everything.
+    Room,
+    /// Publishes (WHIP).
+    Publish,
+    /// Plays one publisher (WHEP).
+    Play {
+        /// Its index in the plan.
+        publisher: u32,
+    },
+}
+
+/// A message on the emulated signalling path.
+#[derive(Debug)]
+pub(super) enum Carriage {
+    /// To the SFU.
+    Up(Carry),
+    /// From the SFU.
+    Down(Carried),
+}
+
+/// What a leg has to say to its session.
+#[derive(Debug)]
+pub(super) enum LegEvent {
+    /// The SFU accepted us.
+    Joined(Vec<RosterEntry>),
+    /// A candidate pair works.
+    IceConnected,
+    /// Media can be sealed and opened.
+    Keys,
+    /// Joining failed, or the session was lost.
+    Failed(Cause, String),
+    /// Somebody entered.
+    Entered(RosterEntry),
+    /// Somebody left.
+    Left(String),
+    /// Somebody publishes one more track.
+    Published(String, RosterTrack),
+    /// Somebody stopped publishing a track.
+    Unpublished(TrackName),
+    /// A track was muted or unmuted.
+    Muted(TrackName, bool),
+    /// Streams will arrive.
+    Subscribed(Vec<ReceiveParameters>),
+    /// Streams end.
+    Unsubscribed(Vec<TrackName>),
+    /// The SFU has nothing to play yet.
+    NotYetLive,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub index: u8,
+    pub role: Role,
+    pub adapter: Adapter,
+    pub path: PathDebug,
+    /// Boxed, as the whole control plane is in it and media never touches that.
+    pub transport: Option<Box<Secure>>,
+    pub srtp: Option<Box<srtp::Session>>,
+    pub publications: Vec<Publication>,
+    /// Accepted by the SFU and waiting for the keys.
+    pub accepted: Vec<SendParameters>,
+    pub received: Received,
+    pub feedback: FeedbackBuilder,
+    pub next_feedback: Option<Instant>,
+    pub next_report: Option<Instant>,
+    pub transport_sequence: u16,
+    pub events: Vec<LegEvent>,
+    /// Retransmissions on their way out.
+    pub resends: Vec<Outgoing>,
+    /// Transport-wide feedback on its way out, one compound each.
+    pub arrivals: Vec<Vec<u8>>,
+    /// Publications by SSRC, for the feedback that names them.
+    pub by_ssrc: FxHashMap<u32, u16>,
+    /// Failed, or ended in order: nothing comes from it any more.
+    pub ended: bool,
+    pub has_left: bool,
+    /// Adapter, path or transport were told something: their outputs and their timeouts are to be asked for.
+    pub stirred: bool,
+    /// When one of the three has something to do by itself, as of the last [`Leg::rest`].
+    control_due: Option<Instant>,
+}
+
+/// `netem::Stream` has no `Debug`.
+pub(super) struct PathDebug(pub Stream<Carriage>);
+
+impl std::fmt::Debug for PathDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stream")
+    }
+}
+
+/// How often transport-wide feedback is sent (libwebrtc: 50 to 250 ms).
+pub(super) const FEEDBACK_EVERY: Duration = Duration::from_millis(100);
+/// How often receiver reports are sent.
+pub(super) const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+impl Leg {
+    pub fn new(index: u8, role: Role, adapter: Adapter, path: Stream<Carriage>, seed: &Seed) -> Self {
+        Self {
+            index,
+            role,
+            adapter,
+            path: PathDebug(path),
+            transport: None,
+            srtp: None,
+            publications: Vec::new(),
+            accepted: Vec::new(),
+            received: Received::new(
+                (seed.child("own ssrc").bits() as u32).max(1),
+                if let Role::Play { publisher } = role { Some(publisher) } else { None },
+            ),
+            feedback: FeedbackBuilder::new(),
+            next_feedback: None,
+            next_report: None,
+            transport_sequence: seed.child("transport sequence").bits() as u16,
+            events: Vec::new(),
+            resends: Vec::new(),
+            arrivals: Vec::new(),
+            by_ssrc: FxHashMap::default(),
+            ended: false,
+            has_left: false,
+            stirred: true,
+            control_due: None,
+        }
+    }
+
+    /// The socket is bound: make the transport and begin to join.
+    pub fn handle_bound(&mut self, turn: &mut Turn<'_>, local: SocketAddr, publish: Vec<SendParameters>) {
+        self.stirred = true;
+        match Secure::new(&turn.shared.transports, turn.now, local) {
+            Ok(mut transport) => {
+                let parameters = transport.local_parameters();
+                self.transport = Some(Box::new(transport));
+                self.adapter.handle_input(turn.now, signalling::Input::Join { transport: parameters, publish });
+                self.drain_adapter(turn);
+            }
+            Err(detail) => self.events.push(LegEvent::Failed(Cause::Local, detail)),
+        }
+    }
+
+    /// Tells the adapter one fact.
+    pub fn tell(&mut self, turn: &mut Turn<'_>, input: signalling::Input) {
+        self.stirred = true;
+        self.adapter.handle_input(turn.now, input);
+        self.drain_adapter(turn);
+    }
+
+    /// Something came back from the SFU's HTTP or WebSocket; it crosses the emulated path first.
+    pub fn handle_carried(&mut self, turn: &mut Turn<'_>, carried: Carried) {
+        self.stirred = true;
+        self.path.0.send(turn.now, Direction::Down, carried.wire_bytes(), Carriage::Down(carried));
+        self.drain_path(turn);
+    }
+
+    /// When something happens by itself.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.has_left {
+            return self.control_due;
+        }
+        let publications = self.publications.iter().filter_map(Publication::poll_timeout).min();
+        let dues = [self.control_due, publications, self.received.poll_timeout(), self.next_feedback, self.next_report];
+        dues.into_iter().flatten().min()
+    }
+
+    /// Nothing is left to be moved on: keeps when the control plane wants to be told the time again, so that media does
+    /// not ask it after each packet.
+    pub fn rest(&mut self) {
+        if std::mem::take(&mut self.stirred) {
+            let transport = self.transport.as_ref().filter(|_| !self.has_left).and_then(|one| one.poll_timeout());
+            let dues = [self.adapter.poll_timeout(), self.path.0.poll_timeout(), transport];
+            self.control_due = dues.into_iter().flatten().min();
+        }
+    }
+
+    /// Time has passed for the control plane; media is the client's to ask for.
+    pub fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        if self.control_due.is_none_or(|at| at > turn.now) {
+            return;
+        }
+        self.stirred = true;
+        if self.adapter.poll_timeout().is_some_and(|at| at <= turn.now) {
+            self.adapter.handle_timeout(turn.now);
+            self.drain_adapter(turn);
+        }
+        if self.path.0.poll_timeout().is_some_and(|at| at <= turn.now) {
+            self.path.0.handle_timeout(turn.now);
+            self.drain_path(turn);
+        }
+        if let Some(transport) = &mut self.transport
+            && transport.poll_timeout().is_some_and(|at| at <= turn.now)
+        {
+            transport.handle_timeout(turn.now);
+        }
+    }
+
+    fn drain_adapter(&mut self, turn: &mut Turn<'_>) {
+        while let Some(output) = self.adapter.poll_output() {
+            match output {
+                signalling::Output::Carry(carry) => self.carry(turn, carry),
+                signalling::Output::Event(event) => self.handle_event(turn, event),
+            }
+        }
+    }
+
+    /// Sends a message into the emulated path; a new connection takes its round trips first.
+    fn carry(&mut self, turn: &mut Turn<'_>, carry: Carry) {
+        let opened = match &carry {
+            Carry::Open { url, .. } => Some(url),
+            Carry::Request(request) => Some(&request.url),
+            Carry::Text(_) | Carry::Close => None,
+        };
+        if let Some(url) = opened {
+            let secure = url.starts_with("https:") || url.starts_with("wss:");
+            self.path.0.open(turn.now, if secure { 2 } else { 1 });
+        }
+        self.path.0.send(turn.now, Direction::Up, carry.wire_bytes(), Carriage::Up(carry));
+        self.drain_path(turn);
+    }
+
+    fn drain_path(&mut self, turn: &mut Turn<'_>) {
+        while let Some(output) = self.path.0.poll_output() {
+            match output {
+                StreamOutput::Opened { .. } => {}
+                StreamOutput::Delivered { token: Carriage::Up(carry), .. } => turn.order(self.index, carry),
+                StreamOutput::Delivered { token: Carriage::Down(carried), .. } => {
+                    self.tell(turn, signalling::Input::Carried(carried));
+                }
+            }
+        }
+    }
+
+    fn handle_event(&mut self, turn: &mut Turn<'_>, event: signalling::Event) {
+        use signalling::Event;
+        match event {
+            Event::Joined { transport, send, receive, roster } => {
+                self.events.push(LegEvent::Joined(roster));
+                self.accepted = send;
+                if !receive.is_empty() {
+                    self.events.push(LegEvent::Subscribed(receive));
+                }
+                self.connect(turn, &transport);
+            }
+            Event::Entered(entry) => self.events.push(LegEvent::Entered(entry)),
+            Event::Left(participant) => self.events.push(LegEvent::Left(participant)),
+            Event::Published { participant, track } => self.events.push(LegEvent::Published(participant, track)),
+            Event::Unpublished(track) => self.events.push(LegEvent::Unpublished(track)),
+            Event::Muted { track, muted } => self.events.push(LegEvent::Muted(track, muted)),
+            Event::Subscribed(streams) => self.events.push(LegEvent::Subscribed(streams)),
+            Event::Unsubscribed(tracks) => self.events.push(LegEvent::Unsubscribed(tracks)),
+            Event::NotYetLive => self.events.push(LegEvent::NotYetLive),
+            Event::Failed { cause, detail } => self.events.push(LegEvent::Failed(cause, detail)),
+            Event::Ended => self.ended = true,
+        }
+    }
+
+    fn connect(&mut self, turn: &mut Turn<'_>, remote: &TransportParameters) {
+        let Some(transport) = &mut self.transport else { return };
+        let allowed = |address| turn.shared.allows(address);
+        if let Err((cause, detail)) = transport.connect(turn.now, remote, true, allowed) {
+            self.events.push(LegEvent::Failed(cause, detail));
+        }
+    }
+
+    /// One event of the transport.
+    pub fn handle_transport(&mut self, turn: &mut Turn<'_>, event: transport::Event) {
+        match event {
+            transport::Event::IceConnected => self.events.push(LegEvent::IceConnected),
+            transport::Event::Keys(session) => {
+                let tag = session.profile().rtp_overhead();
+                self.srtp = Some(session);
+                if let Some(peer) = self.transport.as_ref().and_then(|transport| transport.only_peer()) {
+                    turn.sink.orders.push(Order::Connect { leg: self.index, peer });
+                }
+                self.start_publishing(turn, tag);
+                self.next_report = Some(turn.now + REPORT_EVERY / 2);
+                self.events.push(LegEvent::Keys);
+            }
+            transport::Event::Failed(cause, detail) => self.events.push(LegEvent::Failed(cause, detail)),
+            transport::Event::Closed => {
+                self.events
+                    .push(LegEvent::Failed(Cause::TransportFailed, "the server closed the transport".to_owned()));
+            }
+            transport::Event::RoundTrip(rtt) => {
+                turn.record(crate::metrics::catalog::Metric::RtpRttStun, None, turn.now, rtt);
+                self.received.set_round_trip(rtt);
+            }
+        }
+    }
+
+    fn start_publishing(&mut self, turn: &mut Turn<'_>, tag: usize) {
+        let me = turn.shared.participant(turn.me);
+        for parameters in std::mem::take(&mut self.accepted) {
+            let Some(media) = turn.shared.media_named(&parameters.media) else { continue };
+            let identity = Identity { publisher: turn.me, room: me.room, media };
+            let seed = me.seed.indexed("publish", u64::from(media));
+            let encoder = Encoder::new(&turn.shared.plan.media[usize::from(media)], identity, &seed, turn.now);
+            let index = self.publications.len() as u16;
+            self.by_ssrc.insert(parameters.ssrc, index);
+            if index == 0 {
+                // What one publishes and what one receives is reported under one SSRC, as browsers do.
+                self.received.sender = parameters.ssrc;
+            }
+            self.publications.push(Publication::new(index, parameters, encoder, &seed, tag, turn.now));
+        }
+    }
+
+    /// The measured window begins.
+    pub fn begin_window(&mut self, now: Instant) {
+        self.received.begin_window(now);
+        self.publications.iter_mut().for_each(|publication| publication.sent = Produced::default());
+    }
+
+    /// The measured window ends.
+    pub fn close_window(&mut self) {
+        self.received.close_window();
+        self.publications.iter_mut().for_each(|publication| publication.totals = Some(publication.sent));
+    }
+
+    /// What a datagram from the socket is counted as.
+    pub fn classify(&self, bytes: &[u8]) -> Class {
+        match Kind::of(bytes) {
+            Kind::Rtcp => Class::Rtcp,
+            Kind::Rtp if bytes.get(1).is_some_and(|second| self.received.is_rtx(second & 0x7F)) => Class::Rtx,
+            Kind::Rtp => Class::Media,
+            Kind::Stun => Class::Stun,
+            Kind::Dtls => Class::Dtls,
+            Kind::Other => Class::Other,
+        }
+    }
+}

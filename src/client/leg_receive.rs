@@ -1,0 +1,435 @@
+//! What a leg receives: which stream a packet belongs to, and the RTCP that its streams ask for.
+
+use super::shared::Shared;
+use super::story::Snapshot;
+use super::turn::Turn;
+use crate::clock::{Duration, Instant};
+use crate::conference::{CodecParameters, MediaKind, ReceiveParameters, TrackName};
+use crate::metrics::catalog::Metric;
+use crate::participant::subscriber::{self, Arrived, Expect, First, Opening, Output, Request, Scalar};
+use crate::qos::integrity::Origin;
+use crate::rtp::extension::{ExtensionKind, ExtensionMap};
+use crate::rtp::header::View;
+use crate::rtp::rtcp::{self, FirRequest, ReportBlock};
+use crate::rtp::rtx;
+use crate::rtp::srtp::{OpenError, Session, Skipped};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+
+/// A stream that is received, with what it was announced as.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    /// `publisher/media`, as far as it is known.
+    pub name: String,
+    pub parameters: ReceiveParameters,
+    pub media: Option<u16>,
+    pub stream: subscriber::Stream,
+    pub ssrc: u32,
+    pub extensions: ExtensionMap,
+    /// Ended, and kept for its results.
+    pub ended: bool,
+    /// Its totals when the measured window closed.
+    pub totals: Option<Vec<(Metric, Scalar)>>,
+    fir_sequence: u8,
+}
+
+impl Incoming {
+    /// Its totals over the measured window.
+    pub fn totals(&self) -> Vec<(Metric, Scalar)> {
+        self.totals.clone().unwrap_or_else(|| self.stream.scalars())
+    }
+}
+
+/// Everything that a leg receives.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    pub streams: Vec<Incoming>,
+    by_ssrc: FxHashMap<u32, (u16, bool)>,
+    /// When each stream has something to do by itself; `None` for one that ended.
+    dues: Vec<Option<Instant>>,
+    /// Payload types that carry retransmissions, a bit each: in one bundle a payload type means one thing (RFC 8843 §7.1.1).
+    rtx_payload_types: u128,
+    /// Announced without an SSRC: matched by mid, then by payload type.
+    unmatched: Vec<ReceiveParameters>,
+    round_trip: Option<Duration>,
+    /// Packets received and opened since the last flush.
+    seen: u64,
+    opened: u64,
+    firsts: VecDeque<(First, Instant)>,
+    /// Feedback that streams ask for, on its way out.
+    pub rtcp: Vec<u8>,
+    /// Who sends it.
+    pub sender: u32,
+    /// Whose streams these are, where signalling does not say it of each (WHEP).
+    pub publisher: Option<u32>,
+}
+
+impl Received {
+    /// Nothing yet; `sender` is who sends our RTCP until something is published.
+    pub fn new(sender: u32, publisher: Option<u32>) -> Self {
+        Self { sender, publisher, ..Self::default() }
+    }
+
+    /// When a stream has something to do by itself.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.dues.iter().copied().flatten().min()
+    }
+
+    pub fn set_round_trip(&mut self, rtt: Duration) {
+        self.round_trip = Some(rtt);
+        for incoming in &mut self.streams {
+            incoming.stream.set_rtt(rtt);
+        }
+        self.note_dues();
+    }
+
+    /// Whether a payload type carries retransmissions.
+    pub const fn is_rtx(&self, payload_type: u8) -> bool {
+        self.rtx_payload_types >> (payload_type & 0x7F) & 1 == 1
+    }
+
+    /// A stream was told something: asks when it wants to be told the time.
+    fn note_due(&mut self, index: usize) {
+        let Incoming { stream, ended, .. } = &self.streams[index];
+        self.dues[index] = stream.poll_timeout().filter(|_| !ended);
+    }
+
+    fn note_dues(&mut self) {
+        (0..self.streams.len()).for_each(|index| self.note_due(index));
+    }
+
+    /// The next first packet, keyframe or frame of a stream.
+    pub fn poll_first(&mut self) -> Option<(First, Instant)> {
+        self.firsts.pop_front()
+    }
+
+    /// Announces streams. An SSRC that is there already is an integrity fault of the SFU's.
+    pub fn expect(&mut self, turn: &mut Turn<'_>, announced: Vec<ReceiveParameters>) {
+        for parameters in announced {
+            let rtx = parameters.codecs.iter().filter_map(|codec| codec.rtx_payload_type);
+            self.rtx_payload_types |= rtx.fold(0, |bits, payload_type| bits | 1 << (payload_type & 0x7F));
+            match parameters.ssrc {
+                Some(ssrc) if self.by_ssrc.contains_key(&ssrc) => {
+                    turn.count(Metric::IntegritySsrcDup, None, turn.now, 1)
+                }
+                Some(ssrc) => self.add(turn, parameters, ssrc),
+                None => self.unmatched.push(parameters),
+            }
+        }
+    }
+
+    fn add(&mut self, turn: &mut Turn<'_>, parameters: ReceiveParameters, ssrc: u32) {
+        let index = self.streams.len() as u16;
+        let Some(codec) = parameters.codecs.first().map(|codec| codec.codec) else { return };
+        let shared = turn.shared;
+        let (publisher, media) = match &parameters.track {
+            Some(track) => {
+                let publisher = shared.participant_named(&track.participant).map(|plan| plan.index);
+                (publisher, shared.media_named(&track.media))
+            }
+            // WHEP does not name the media: it is the publisher's only one of its kind, or the stamps tell.
+            None => {
+                (self.publisher, self.publisher.and_then(|publisher| shared.only_media(publisher, parameters.kind)))
+            }
+        };
+        let expect = Expect {
+            origin: Origin { room: shared.participant(turn.me).room, publisher, media },
+            codec,
+            feedback: parameters.codecs[0].feedback,
+            key: turn.key(media, turn.now),
+            intended_arrival: (!turn.joined).then_some(turn.arrival),
+            subscribed: turn.now,
+            first_frame: shared.participant(turn.me).first_frame_timeout,
+            opening: Opening::default(),
+        };
+        let mut stream = subscriber::Stream::new(expect, ssrc, parameters.rtx_ssrc);
+        if let Some(rtt) = self.round_trip {
+            stream.set_rtt(rtt);
+        }
+        self.by_ssrc.insert(ssrc, (index, false));
+        if let Some(rtx) = parameters.rtx_ssrc {
+            self.by_ssrc.insert(rtx, (index, true));
+        }
+        let mut extensions = ExtensionMap::default();
+        for (&id, uri) in &parameters.extensions {
+            if let Some(kind) = ExtensionKind::from_uri(uri) {
+                let _ = extensions.set(kind, id);
+            }
+        }
+        let name = stream_name(shared, &parameters, publisher, media);
+        self.streams.push(Incoming {
+            name,
+            parameters,
+            media,
+            stream,
+            ssrc,
+            extensions,
+            ended: false,
+            totals: None,
+            fir_sequence: 0,
+        });
+        self.dues.push(None);
+        self.note_due(usize::from(index));
+    }
+
+    /// Finds or makes the stream of an SSRC that was not announced.
+    fn match_ssrc(&mut self, turn: &mut Turn<'_>, view: &View<'_>) -> Option<(u16, bool)> {
+        let payload_type = view.payload_type();
+        if let Some(index) = self.rtx_owner(payload_type) {
+            self.by_ssrc.insert(view.ssrc(), (index, true));
+            return Some((index, true));
+        }
+        let position = self.unmatched.iter().position(|parameters| {
+            let mid = mid_of(parameters, view);
+            mid.map_or_else(|| carries(parameters, payload_type), |mid| parameters.mid.as_deref() == Some(mid))
+        })?;
+        let mut parameters = self.unmatched.remove(position);
+        // The payload type says which of the codecs it is.
+        parameters.codecs.sort_by_key(|codec| codec.payload_type != payload_type);
+        self.add(turn, parameters, view.ssrc());
+        self.by_ssrc.get(&view.ssrc()).copied()
+    }
+
+    /// The stream without an RTX SSRC whose RTX payload type this is.
+    fn rtx_owner(&self, payload_type: u8) -> Option<u16> {
+        let owner = |incoming: &Incoming| {
+            !incoming.ended
+                && incoming.parameters.rtx_ssrc.is_none()
+                && rtx_of(&incoming.parameters, payload_type).is_some()
+        };
+        self.streams.iter().position(owner).map(|index| index as u16)
+    }
+
+    /// One RTP packet, sealed. Returns its transport-wide sequence number when it has one.
+    pub fn handle_rtp(
+        &mut self,
+        turn: &mut Turn<'_>,
+        srtp: &mut Session,
+        times: (Instant, Instant),
+        bytes: &mut [u8],
+    ) -> Option<u16> {
+        let view = View::parse(bytes)?;
+        let (index, is_rtx) = match self.by_ssrc.get(&view.ssrc()) {
+            Some(&known) => known,
+            None => self.match_ssrc(turn, &view)?,
+        };
+        let incoming = &mut self.streams[usize::from(index)];
+        let (header, padded, clear) = (view.header(), view.has_padding(), view.payload_ciphertext().len());
+        let transport = incoming
+            .extensions
+            .id(ExtensionKind::TransportSequence)
+            .and_then(|id| view.extension(id))
+            .and_then(|value| value.try_into().ok())
+            .map(u16::from_be_bytes);
+        if incoming.ended {
+            return transport;
+        }
+        self.seen += 1;
+        let wire_bytes = bytes.len();
+        // What cannot be followed without opening it is opened: the first packet of an SSRC, or one after a long gap.
+        let open = incoming.stream.wants_payload(&header, padded, is_rtx)
+            || srtp.rx.skip_rtp(header.ssrc, header.sequence) == Skipped::Unfollowed;
+        let mut payload = None;
+        if open {
+            match srtp.rx.open_rtp(bytes) {
+                Ok(opened) => {
+                    self.opened += 1;
+                    payload = Some(opened.payload(bytes));
+                }
+                Err(OpenError::Replayed | OpenError::TooOld) => {}
+                Err(_) => {
+                    turn.count(Metric::IntegrityAuth, incoming.media, turn.now, 1);
+                    return transport;
+                }
+            }
+        }
+        let (received, entered) = times;
+        let mut arrived = Arrived {
+            received,
+            entered,
+            sequence: header.sequence,
+            rtp_time: header.rtp_time,
+            marker: header.marker,
+            payload,
+            payload_bytes: payload.map_or_else(|| clear.saturating_sub(srtp.profile().rtp_overhead()), <[u8]>::len),
+            wire_bytes,
+            rtx: false,
+        };
+        if is_rtx {
+            // Padding-only probes on the RTX stream carry no original.
+            let Some((original, rest)) = payload.and_then(rtx::split) else { return transport };
+            arrived.sequence = original;
+            arrived.payload = Some(rest);
+            arrived.payload_bytes = rest.len();
+            arrived.rtx = true;
+        }
+        incoming.stream.handle_packet(turn.now, &arrived);
+        drain_stream(turn, incoming, self.sender, &mut self.rtcp, &mut self.firsts);
+        self.dues[usize::from(index)] = incoming.stream.poll_timeout();
+        transport
+    }
+
+    /// A sender report about one of our streams.
+    pub fn handle_sender_report(&mut self, received: Instant, ssrc: u32, ntp_middle: u32) {
+        if let Some(&(index, false)) = self.by_ssrc.get(&ssrc) {
+            self.streams[usize::from(index)].stream.handle_sender_report(ntp_middle, received);
+        }
+    }
+
+    /// Lets the streams do what is due.
+    pub fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
+        for (due, incoming) in self.dues.iter_mut().zip(&mut self.streams) {
+            if due.is_some_and(|at| at <= turn.now) {
+                incoming.stream.handle_timeout(turn.now);
+                drain_stream(turn, incoming, self.sender, &mut self.rtcp, &mut self.firsts);
+                *due = incoming.stream.poll_timeout();
+            }
+        }
+    }
+
+    /// Reception reports, one a stream that receives.
+    pub fn report_blocks(&mut self, now: Instant, blocks: &mut Vec<ReportBlock>) {
+        for incoming in self.streams.iter_mut().filter(|incoming| !incoming.ended) {
+            blocks.extend(incoming.stream.report_block(now));
+        }
+    }
+
+    /// Ends the streams of these tracks.
+    pub fn end(&mut self, turn: &mut Turn<'_>, ended: impl Fn(&TrackName) -> bool) {
+        for (index, incoming) in self.streams.iter_mut().enumerate() {
+            if !incoming.ended && incoming.parameters.track.as_ref().is_some_and(&ended) {
+                finish_stream(turn, incoming, &mut self.firsts);
+                self.by_ssrc.retain(|_, (of, _)| usize::from(*of) != index);
+            }
+        }
+        self.unmatched.retain(|parameters| !parameters.track.as_ref().is_some_and(&ended));
+        self.note_dues();
+    }
+
+    /// Ends everything.
+    pub fn finish(&mut self, turn: &mut Turn<'_>) {
+        for incoming in self.streams.iter_mut().filter(|incoming| !incoming.ended) {
+            finish_stream(turn, incoming, &mut self.firsts);
+        }
+        self.by_ssrc.clear();
+        self.note_dues();
+        self.flush(turn);
+    }
+
+    /// Marks a track as muted or not.
+    pub fn set_muted(&mut self, now: Instant, track: &TrackName, muted: bool) {
+        for incoming in self.streams.iter_mut().filter(|incoming| incoming.parameters.track.as_ref() == Some(track)) {
+            incoming.stream.set_muted(now, muted);
+        }
+        self.note_dues();
+    }
+
+    /// The measured window begins.
+    pub fn begin_window(&mut self, now: Instant) {
+        self.streams.iter_mut().for_each(|incoming| incoming.stream.begin_window(now));
+        self.note_dues();
+    }
+
+    /// The measured window ends: totals stay as they are now.
+    pub fn close_window(&mut self) {
+        for incoming in &mut self.streams {
+            incoming.totals.get_or_insert_with(|| incoming.stream.scalars());
+        }
+    }
+
+    /// What the videos showed since the last call.
+    pub fn sample(&mut self, turn: &mut Turn<'_>, snapshot: &mut Snapshot) {
+        for incoming in
+            self.streams.iter_mut().filter(|incoming| !incoming.ended && incoming.parameters.kind == MediaKind::Video)
+        {
+            let frozen_now = incoming.stream.is_frozen(turn.now);
+            if let Some(interval) = incoming.stream.take_interval(turn.now) {
+                drain_stream(turn, incoming, self.sender, &mut self.rtcp, &mut self.firsts);
+                let Some(fps) = interval.fps else { continue };
+                snapshot.watching += 1;
+                snapshot.fps += fps;
+                snapshot.frozen += u32::from(frozen_now || interval.frozen > 0.0);
+                snapshot.frozen_share = snapshot.frozen_share.max(interval.frozen);
+            }
+        }
+        self.note_dues();
+    }
+
+    /// Records what is counted in bulk.
+    pub fn flush(&mut self, turn: &mut Turn<'_>) {
+        turn.ratio(Metric::HarnessOpened, None, turn.now, self.opened, self.seen);
+        self.seen = 0;
+        self.opened = 0;
+    }
+}
+
+fn stream_name(shared: &Shared, parameters: &ReceiveParameters, publisher: Option<u32>, media: Option<u16>) -> String {
+    if let Some(track) = &parameters.track {
+        return track.to_string();
+    }
+    let publisher = publisher.map_or("unknown", |index| &shared.participant(index).name);
+    let kind = if parameters.kind == MediaKind::Video { "video" } else { "audio" };
+    let media = media.map_or(kind, |index| &shared.plan.media[usize::from(index)].name);
+    format!("{publisher}/{media}")
+}
+
+fn finish_stream(turn: &mut Turn<'_>, incoming: &mut Incoming, firsts: &mut VecDeque<(First, Instant)>) {
+    incoming.stream.finish(turn.now);
+    // What a stream asks for at its end is asked of nobody any more.
+    drain_stream(turn, incoming, 0, &mut Vec::new(), firsts);
+    incoming.ended = true;
+}
+
+fn drain_stream(
+    turn: &mut Turn<'_>,
+    incoming: &mut Incoming,
+    sender: u32,
+    out: &mut Vec<u8>,
+    firsts: &mut VecDeque<(First, Instant)>,
+) {
+    let (media, ssrc) = (incoming.media, incoming.ssrc);
+    while let Some(output) = incoming.stream.poll_output() {
+        match output {
+            Output::Request(Request::Nack(ask)) => write_ask(out, sender, ssrc, ask.packet, ask.following),
+            Output::Request(Request::Pli) => rtcp::write_pli(out, sender, ssrc),
+            Output::Request(Request::Fir) => {
+                incoming.fir_sequence = incoming.fir_sequence.wrapping_add(1);
+                rtcp::write_fir(out, sender, &[FirRequest { ssrc, sequence: incoming.fir_sequence }]);
+            }
+            Output::Sample { metric, due, value } => {
+                let key = turn.key(media, due);
+                turn.sink.recorder.record(metric, key, value);
+            }
+            Output::Count { metric, due, n } => turn.count(metric, media, due, n),
+            Output::Ratio { metric, due, numerator, denominator } => {
+                turn.ratio(metric, media, due, numerator, denominator)
+            }
+            Output::First(first, at) => firsts.push_back((first, at)),
+        }
+    }
+}
+
+/// One NACK item: a packet and the sixteen after it by bits (RFC 4585 §6.2.1).
+fn write_ask(out: &mut Vec<u8>, sender: u32, ssrc: u32, packet: u16, following: u16) {
+    let mut lost = [packet; 17];
+    let mut count = 1;
+    for bit in (0..16u16).filter(|bit| following >> bit & 1 == 1) {
+        lost[count] = packet.wrapping_add(bit + 1);
+        count += 1;
+    }
+    rtcp::write_nack(out, sender, ssrc, &lost[..count]);
+}
+
+fn carries(parameters: &ReceiveParameters, payload_type: u8) -> bool {
+    parameters.codecs.iter().any(|codec| codec.payload_type == payload_type)
+}
+
+fn rtx_of(parameters: &ReceiveParameters, payload_type: u8) -> Option<&CodecParameters> {
+    parameters.codecs.iter().find(|codec| codec.rtx_payload_type == Some(payload_type))
+}
+
+fn mid_of<'a>(parameters: &ReceiveParameters, view: &View<'a>) -> Option<&'a str> {
+    let uri = ExtensionKind::Mid.uri();
+    let (&id, _) = parameters.extensions.iter().find(|(_, known)| *known == uri)?;
+    view.extension(id).and_then(|value| std::str::from_utf8(value).ok())
+}

@@ -1,0 +1,348 @@
+//! One participant with its signalling, transports and links: the only thing that a driver drives.
+//!
+//! It is told the time, datagrams and answers, and writes what is to be done into the worker's [`Sink`]. Uplink media
+//! crosses the link unsealed and is sealed where it leaves it; downlink datagrams carry the time they arrived, and
+//! measures use that, never the tick. It owns no socket and reads no clock.
+
+mod item;
+mod join;
+mod leg;
+mod leg_receive;
+mod leg_send;
+mod network;
+mod parting;
+mod session;
+mod shared;
+mod sink;
+mod story;
+mod turn;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use item::CLASS_NAMES;
+pub use shared::Shared;
+pub use sink::{Entry, Milestone, Order, Outbox, Sink};
+pub use story::Snapshot;
+
+use crate::clock::{Duration, Instant};
+use crate::conference::Cause;
+use crate::metrics::catalog::Metric;
+use crate::outcome::{LinkOutcome, ParticipantDetail};
+use crate::signalling::Carried;
+use item::DownItem;
+use network::Network;
+use parting::Parting;
+use session::{Ended, Session};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use story::Story;
+use turn::Turn;
+
+/// One participant.
+#[derive(Debug)]
+pub struct Client {
+    index: u32,
+    network: Network,
+    state: State,
+    session: Option<Box<Session>>,
+    /// Legs of sessions that are over, each waiting for an answer that may have to be undone.
+    partings: Vec<Parting>,
+    /// Number of the next session.
+    next_session: u32,
+    milestones: VecDeque<Milestone>,
+    story: Story,
+    /// When the session has something to do by itself, apart from its links.
+    session_due: Option<Instant>,
+    /// A datagram got past the link since the last time that everything was moved on.
+    stirred: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Its time has not come.
+    Waiting,
+    /// A session is on.
+    Present,
+    /// It left and comes back.
+    Away { until: Instant },
+    /// It will not come again.
+    Done,
+}
+
+impl Client {
+    /// The participant with this index in the plan, not arrived yet.
+    #[must_use]
+    pub fn new(shared: &Shared, index: u32) -> Self {
+        let plan = shared.participant(index);
+        let network = &shared.plan.networks[usize::from(plan.network)];
+        Self {
+            index,
+            network: Network::new(network, &plan.outages, &plan.seed.child("network")),
+            state: State::Waiting,
+            session: None,
+            partings: Vec::new(),
+            next_session: 0,
+            milestones: VecDeque::new(),
+            story: Story::default(),
+            session_due: None,
+            stirred: false,
+        }
+    }
+
+    /// Begins to join; `intended` is when it was meant to.
+    pub fn start(&mut self, now: Instant, intended: Instant, shared: &Shared, sink: &mut Sink) {
+        let number = self.next_session;
+        self.next_session += 1;
+        self.state = State::Present;
+        let session = Session::new(shared, self.index, number, intended, now, &self.network.conditions());
+        for leg in 0..session.legs() {
+            sink.orders.push(Order::Bind { leg });
+        }
+        self.milestones.push_back(Milestone::Joining);
+        self.story.begin(intended);
+        self.session = Some(Box::new(session));
+        let mut turn = self.turn(now, shared, sink);
+        turn.record(Metric::HarnessArrivalLateness, None, intended, now.saturating_since(intended));
+        // Conditions may have changed while it was away, and it joins under those of now.
+        self.handle_timeout(now, shared, sink);
+    }
+
+    /// The socket of a leg is bound to `local`.
+    pub fn handle_bound(&mut self, now: Instant, leg: u8, local: SocketAddr, shared: &Shared, sink: &mut Sink) {
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
+            session.handle_bound(&mut turn, leg, local);
+        }
+        self.settle(now, shared, sink);
+    }
+
+    /// This machine refused what a session needs (a socket, say).
+    pub fn handle_refused(&mut self, now: Instant, detail: String, shared: &Shared, sink: &mut Sink) {
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
+            session.fail(&mut turn, Cause::Local, detail);
+        }
+        self.settle(now, shared, sink);
+    }
+
+    /// Something came back from the SFU's HTTP or WebSocket, for this session's leg.
+    pub fn handle_carried(
+        &mut self,
+        now: Instant,
+        leg: u8,
+        session: u32,
+        carried: Carried,
+        shared: &Shared,
+        sink: &mut Sink,
+    ) {
+        if let Some(parting) = self.partings.iter_mut().find(|parting| (parting.session, parting.leg) == (session, leg))
+        {
+            parting.handle_carried(now, carried, sink);
+            return self.partings.retain(Parting::is_on);
+        }
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(current) = &mut self.session
+            && current.number == session
+        {
+            current.handle_carried(&mut turn, leg, carried);
+        }
+        self.settle(now, shared, sink);
+    }
+
+    /// A datagram came to a leg's socket at `entered`, the kernel's stamp. It is opened in place.
+    #[allow(clippy::too_many_arguments, reason = "a datagram is its bytes, where it came from, and when")]
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        leg: u8,
+        entered: Instant,
+        source: SocketAddr,
+        bytes: &mut [u8],
+        shared: &Shared,
+        sink: &mut Sink,
+    ) {
+        let mut turn = self.turn(now, shared, sink);
+        let Some(session) = &mut self.session else { return };
+        let class = session.classify(leg, bytes);
+        if self.network.down.pass(class as usize, bytes.len()) {
+            session.deliver(&mut turn, leg, source, (entered, entered), bytes);
+            self.stirred = true;
+        } else {
+            let bytes = turn.sink.copy(bytes);
+            let item = DownItem { session: turn.session, leg, class, source, entered, bytes };
+            self.network.down.handle_packet(entered, item);
+        }
+    }
+
+    /// Call once after a batch of [`Self::handle_datagram`].
+    pub fn handle_batch_end(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        // What went into the link comes out of it when it is due.
+        if self.stirred {
+            self.settle(now, shared, sink);
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        let network = &shared.plan.networks[usize::from(shared.participant(self.index).network)];
+        let changed = self.network.handle_timeout(now, network);
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
+            if changed {
+                session.apply(&mut turn, &self.network.conditions());
+            }
+            if self.session_due.is_some_and(|at| at <= now) {
+                session.handle_timeout(&mut turn, &mut self.network);
+            }
+        }
+        self.settle(now, shared, sink);
+        if !self.partings.is_empty() {
+            self.partings.iter_mut().for_each(|parting| parting.handle_timeout(now, sink));
+            self.partings.retain(Parting::is_on);
+        }
+        if matches!(self.state, State::Away { until } if until <= now) {
+            let State::Away { until } = self.state else { return };
+            self.start(now, until, shared, sink);
+        }
+    }
+
+    /// When to be told the time again; `None` when nothing will happen by itself.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let away = match self.state {
+            State::Away { until } => Some(until),
+            State::Waiting | State::Present | State::Done => None,
+        };
+        // Links of one who is not there only matter when it comes back: `start` catches up.
+        let network = self.session.as_ref().and_then(|_| self.network.poll_timeout());
+        let partings = self.partings.iter().filter_map(Parting::poll_timeout).min();
+        [self.session_due, away, network, partings].into_iter().flatten().min()
+    }
+
+    /// Whether it left while an offer was on its way, and has yet to undo what may come of it.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        !self.partings.is_empty()
+    }
+
+    /// What happened since the last call.
+    pub fn poll_milestone(&mut self) -> Option<Milestone> {
+        self.milestones.pop_front()
+    }
+
+    /// One interval of the series ended: keeps the timeline and answers what the panel shows.
+    pub fn handle_interval(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) -> Snapshot {
+        let mut turn = self.turn(now, shared, sink);
+        let snapshot = match &mut self.session {
+            Some(session) => session.handle_interval(&mut turn),
+            None => Snapshot::default(),
+        };
+        self.session_due = self.session.as_ref().and_then(|session| session.poll_timeout());
+        self.story.interval(snapshot);
+        self.record_links(&mut self.turn(now, shared, sink));
+        snapshot
+    }
+
+    /// Leaves before its time: its population shrinks.
+    pub fn leave(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
+            session.leave_in_order(&mut turn, now);
+        }
+        self.settle(now, shared, sink);
+        // Its place is gone: it does not come back.
+        self.state = State::Done;
+    }
+
+    /// Leaves in order: the run has ended. Joins that had not finished are censored.
+    pub fn finish(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
+            session.finish(&mut turn);
+        }
+        self.settle(now, shared, sink);
+        self.state = State::Done;
+    }
+
+    /// What became of it.
+    #[must_use]
+    pub fn detail(&self, shared: &Shared) -> ParticipantDetail {
+        self.story.detail(shared, self.index)
+    }
+
+    /// The books of its links.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkOutcome> {
+        story::links(self.index, &self.network)
+    }
+
+    /// What the emulated links did since the last interval.
+    fn record_links(&mut self, turn: &mut Turn<'_>) {
+        for link in [self.network.up.report(), self.network.down.report()] {
+            if !link.queue_delay().is_zero() {
+                turn.record(Metric::NetEmuQueue, None, turn.now, link.queue_delay());
+            }
+        }
+        let (lost, offered) = self.network.take_losses();
+        turn.ratio(Metric::NetEmuLoss, None, turn.now, lost, offered);
+    }
+
+    fn turn<'a>(&self, now: Instant, shared: &'a Shared, sink: &'a mut Sink) -> Turn<'a> {
+        let session = self.session.as_ref();
+        Turn {
+            now,
+            shared,
+            sink,
+            me: self.index,
+            rejoin: session.is_some_and(|session| session.number > 0),
+            arrival: session.map_or(now, |session| session.intended),
+            session: session.map_or(0, |session| session.number),
+            joined: session.is_some_and(|session| session.join.is_over()),
+        }
+    }
+
+    /// Moves everything on until nothing is left to do at `now`, then sees whether the session ended.
+    fn settle(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        self.stirred = false;
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
+            session.settle(&mut turn, &mut self.network);
+            if session.take_joined() {
+                self.milestones.push_back(Milestone::Joined);
+            }
+            if let Some(ended) = session.poll_ended() {
+                self.handle_ended(now, ended, shared, sink);
+            }
+        }
+        self.session_due = self.session.as_ref().and_then(|session| session.poll_timeout());
+    }
+
+    fn handle_ended(&mut self, now: Instant, ended: Ended, shared: &Shared, sink: &mut Sink) {
+        let Some(session) = self.session.take() else { return };
+        for leg in 0..session.legs() {
+            sink.orders.push(Order::Unbind { leg });
+        }
+        let number = session.number;
+        self.story.end(&session, &ended);
+        self.partings.extend(session.legs.into_iter().filter_map(|leg| Parting::of(number, leg)));
+        let plan = shared.participant(self.index).sessions.get(number as usize).copied();
+        let again = plan.and_then(|plan| plan.rejoin_after);
+        match ended {
+            Ended::Failed(..) => {
+                self.milestones.push_back(Milestone::Failed);
+                self.state = State::Done;
+            }
+            Ended::Lost(..) => {
+                self.milestones.push_back(Milestone::Left { at: now });
+                self.state = State::Done;
+            }
+            Ended::Left { at } => {
+                self.milestones.push_back(Milestone::Left { at });
+                self.state = again.map_or(State::Done, |after: Duration| State::Away { until: at + after });
+            }
+            Ended::Run => self.state = State::Done,
+        }
+    }
+}

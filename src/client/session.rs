@@ -1,0 +1,406 @@
+//! One stay of a participant in the room: its legs, what it subscribes to, and how its join goes.
+
+use super::join::Join;
+use super::leg::{Leg, LegEvent, Role};
+use super::leg_send;
+use super::network::{Conditions, Network};
+use super::shared::Shared;
+use super::sink::Order;
+use super::story::Snapshot;
+use super::turn::Turn;
+use super::window::{Edge, Window};
+use crate::clock::Instant;
+use crate::conference::protocol::RosterTrack;
+use crate::conference::{Cause, Phase, TrackName};
+use crate::metrics::catalog::Metric;
+use crate::participant::offer::offer;
+use crate::participant::subscriber::First;
+use crate::plan::{ParticipantPlan, Selection};
+use crate::signalling::{self, Carried};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// How a session ended.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Ended {
+    /// Its join failed.
+    Failed(Cause, String),
+    /// It was in the room and lost it unasked.
+    Lost(Cause, String),
+    /// It left in order, when it was meant to.
+    Left {
+        /// When.
+        at: Instant,
+    },
+    /// The run ended.
+    Run,
+}
+
+/// One stay.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// From 0; a session after the first is a rejoin.
+    pub number: u32,
+    /// Intended arrival.
+    pub intended: Instant,
+    pub join: Join,
+    pub legs: Vec<Leg>,
+    /// Tracks that we asked for, or were announced.
+    wanted: BTreeSet<TrackName>,
+    leave_at: Option<Instant>,
+    deadline: Instant,
+    ended: Option<Ended>,
+    joined_now: bool,
+    joined_told: bool,
+    /// For the totals of its tracks.
+    pub window: Window,
+}
+
+impl Session {
+    pub fn new(
+        shared: &Shared,
+        me: u32,
+        number: u32,
+        intended: Instant,
+        now: Instant,
+        conditions: &Conditions,
+    ) -> Self {
+        let plan = shared.participant(me);
+        let seed = plan.seed.indexed("session", u64::from(number));
+        let stay = plan.sessions.get(number as usize).and_then(|session| session.length);
+        Self {
+            number,
+            intended,
+            join: Join::new(intended, now),
+            legs: leg_send::legs(shared, me, &seed, conditions, now),
+            wanted: BTreeSet::new(),
+            leave_at: stay.map(|length| intended + length),
+            deadline: intended + plan.join_timeout,
+            ended: None,
+            joined_now: false,
+            joined_told: false,
+            window: Window::at(&shared.plan.run, now),
+        }
+    }
+
+    pub fn legs(&self) -> u8 {
+        self.legs.len() as u8
+    }
+
+    pub fn handle_bound(&mut self, turn: &mut Turn<'_>, leg: u8, local: SocketAddr) {
+        let Some(leg) = self.legs.get_mut(usize::from(leg)) else { return };
+        let me = turn.shared.participant(turn.me);
+        let publish = match leg.role {
+            Role::Play { .. } => Vec::new(),
+            Role::Room | Role::Publish => {
+                let seed = me.seed.indexed("session", u64::from(self.number));
+                let media = me.publish.iter().map(|&index| &turn.shared.plan.media[usize::from(index)]);
+                media.enumerate().map(|(position, media)| offer(media, position, &me.name, &seed)).collect()
+            }
+        };
+        leg.handle_bound(turn, local, publish);
+    }
+
+    pub fn handle_carried(&mut self, turn: &mut Turn<'_>, leg: u8, carried: Carried) {
+        if let Some(leg) = self.legs.get_mut(usize::from(leg)) {
+            leg.handle_carried(turn, carried);
+        }
+    }
+
+    pub fn classify(&self, leg: u8, bytes: &[u8]) -> super::item::Class {
+        self.legs.get(usize::from(leg)).map_or(super::item::Class::Other, |leg| leg.classify(bytes))
+    }
+
+    /// A datagram leaves the emulated downlink; `times` are when it did and when it had entered.
+    pub fn deliver(
+        &mut self,
+        turn: &mut Turn<'_>,
+        leg: u8,
+        source: SocketAddr,
+        times: (Instant, Instant),
+        bytes: &mut [u8],
+    ) {
+        if let Some(leg) = self.legs.get_mut(usize::from(leg)) {
+            leg.deliver(turn, source, times, bytes);
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadline = (!self.join.is_over()).then_some(self.deadline);
+        let legs = self.legs.iter().filter_map(Leg::poll_timeout).min();
+        [legs, self.leave_at, deadline, self.window.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The conditions of the network changed: signalling shares them.
+    pub fn apply(&mut self, turn: &mut Turn<'_>, conditions: &Conditions) {
+        for leg in &mut self.legs {
+            leg.apply(turn, conditions);
+        }
+    }
+
+    pub fn handle_timeout(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
+        self.follow_window(turn);
+        for leg in &mut self.legs {
+            leg.handle_timeout(turn);
+            if !leg.has_left {
+                leg.produce(turn, network);
+                leg.handle_feedback_timeout(turn);
+            }
+        }
+        if let Some(at) = self.leave_at.filter(|&at| at <= turn.now) {
+            self.leave_in_order(turn, at);
+        }
+    }
+
+    /// Leaves in order at `at`. A join that was not over by then is censored, never forgotten.
+    pub fn leave_in_order(&mut self, turn: &mut Turn<'_>, at: Instant) {
+        if self.ended.is_none() {
+            self.leave(turn);
+            self.join.fail(turn, Cause::stuck_in(self.join.stuck_in()));
+            self.end(Ended::Left { at });
+        }
+    }
+
+    /// Moves datagrams, streams and events on until nothing is left to do.
+    pub fn settle(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
+        loop {
+            let mut moved = false;
+            for leg in &mut self.legs {
+                moved |= leg.drain_transport(turn, network);
+                if !leg.has_left {
+                    leg.flush_feedback(turn, network);
+                }
+            }
+            moved |= self.drain_links(turn, network);
+            for index in 0..self.legs.len() {
+                moved |= self.handle_leg_events(turn, index);
+            }
+            if !moved {
+                break;
+            }
+        }
+        self.judge_join(turn);
+        self.legs.iter_mut().for_each(Leg::rest);
+    }
+
+    fn drain_links(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
+        let mut moved = false;
+        network.up.handle_timeout(turn.now);
+        while let Some(delivery) = network.up.poll_output() {
+            moved = true;
+            turn.record(Metric::NetEmuLateness, None, delivery.at, turn.now.saturating_since(delivery.at));
+            let current = delivery.item.session == self.number;
+            if let Some(leg) = self.legs.get_mut(usize::from(delivery.item.leg)).filter(|_| current) {
+                leg.emit(turn, &delivery.item.load);
+            }
+        }
+        network.down.handle_timeout(turn.now);
+        while let Some(mut delivery) = network.down.poll_output() {
+            moved = true;
+            turn.record(Metric::NetEmuLateness, None, delivery.at, turn.now.saturating_since(delivery.at));
+            let item = &mut delivery.item;
+            let current = item.session == self.number;
+            if let Some(leg) = self.legs.get_mut(usize::from(item.leg)).filter(|_| current) {
+                leg.deliver(turn, item.source, (delivery.at, item.entered), &mut item.bytes);
+            }
+            turn.sink.give_back(delivery.item.bytes);
+        }
+        moved
+    }
+
+    fn handle_leg_events(&mut self, turn: &mut Turn<'_>, index: usize) -> bool {
+        let events = std::mem::take(&mut self.legs[index].events);
+        let mut moved = !events.is_empty();
+        for event in events {
+            self.handle_leg_event(turn, index, event);
+        }
+        while let Some((first, at)) = self.legs[index].received.poll_first() {
+            moved = true;
+            self.handle_first(turn, first, at);
+        }
+        moved
+    }
+
+    fn handle_leg_event(&mut self, turn: &mut Turn<'_>, index: usize, event: LegEvent) {
+        match event {
+            LegEvent::Joined(roster) => {
+                self.join.mark(turn, Phase::Signal, turn.now);
+                for entry in roster {
+                    self.handle_published(turn, index, &entry.participant, &entry.tracks);
+                }
+            }
+            LegEvent::IceConnected => self.join.mark(turn, Phase::Ice, turn.now),
+            LegEvent::Keys => self.join.mark(turn, Phase::Dtls, turn.now),
+            LegEvent::Failed(cause, detail) => self.leg_failed(turn, index, cause, detail),
+            LegEvent::Entered(entry) => self.handle_published(turn, index, &entry.participant, &entry.tracks),
+            LegEvent::Published(participant, track) => self.handle_published(turn, index, &participant, &[track]),
+            LegEvent::Left(participant) => self.end_tracks(turn, index, |track| track.participant == participant),
+            LegEvent::Unpublished(track) => self.end_tracks(turn, index, |other| *other == track),
+            LegEvent::Unsubscribed(tracks) => self.end_tracks(turn, index, |track| tracks.contains(track)),
+            LegEvent::Muted(track, muted) => self.legs[index].received.set_muted(turn.now, &track, muted),
+            LegEvent::Subscribed(streams) => {
+                self.wanted.extend(streams.iter().filter_map(|stream| stream.track.clone()));
+                self.legs[index].received.expect(turn, streams);
+            }
+            LegEvent::NotYetLive => {}
+        }
+    }
+
+    /// Asks for what the plan selects of what somebody publishes.
+    fn handle_published(&mut self, turn: &mut Turn<'_>, index: usize, participant: &str, tracks: &[RosterTrack]) {
+        let me = turn.shared.participant(turn.me);
+        let mut ask = Vec::new();
+        for track in tracks.iter().filter(|track| selects(me, track)) {
+            let name = TrackName { participant: participant.to_owned(), media: track.media.clone() };
+            if self.wanted.insert(name.clone()) {
+                ask.push(name);
+            }
+        }
+        if !ask.is_empty() {
+            self.legs[index].tell(turn, signalling::Input::Subscribe(ask));
+        }
+    }
+
+    fn end_tracks(&mut self, turn: &mut Turn<'_>, index: usize, ended: impl Fn(&TrackName) -> bool) {
+        self.wanted.retain(|track| !ended(track));
+        self.legs[index].received.end(turn, ended);
+    }
+
+    fn handle_first(&mut self, turn: &mut Turn<'_>, first: First, at: Instant) {
+        let phase = match first {
+            First::Rtp => Phase::FirstRtp,
+            First::Keyframe => Phase::FirstKeyframe,
+            First::Frame => Phase::FirstFrame,
+        };
+        self.join.mark(turn, phase, at);
+    }
+
+    /// Whether anything that the plan selects is there, or will be without asking.
+    fn expects_media(&self, turn: &Turn<'_>) -> bool {
+        if turn.shared.plays_by_session() {
+            return self.legs.iter().any(|leg| matches!(leg.role, Role::Play { .. }) && !leg.ended);
+        }
+        !self.wanted.is_empty()
+    }
+
+    fn judge_join(&mut self, turn: &mut Turn<'_>) {
+        if self.ended.is_some() || self.joined_told {
+            return;
+        }
+        if self.join.reached(Phase::Dtls) && !self.expects_media(turn) {
+            self.join.expect_nothing(turn);
+        }
+        if self.join.succeeded() {
+            self.joined_told = true;
+            self.joined_now = true;
+        } else if self.deadline <= turn.now {
+            let phase = self.join.stuck_in();
+            let waited = self.deadline.saturating_since(self.intended).as_secs_f64();
+            self.fail(
+                turn,
+                Cause::stuck_in(phase),
+                format!("the join was still in its phase `{}` after {waited} s", phase.name()),
+            );
+        }
+    }
+
+    fn leg_failed(&mut self, turn: &mut Turn<'_>, index: usize, cause: Cause, detail: String) {
+        let leg = &mut self.legs[index];
+        if leg.ended {
+            return;
+        }
+        leg.ended = true;
+        leg.leave(turn);
+        let played = matches!(leg.role, Role::Play { .. });
+        // One publisher less to watch does not end the session; the last of its legs, or our own publication, does.
+        // While joining, nobody left to watch is a join without media.
+        let plays = self.legs.iter().any(|leg| matches!(leg.role, Role::Play { .. }) && !leg.ended);
+        let stays = plays || self.join.is_over() && self.legs.iter().any(|leg| !leg.ended);
+        if played && stays {
+            turn.sink.orders.push(Order::Unbind { leg: index as u8 });
+        } else {
+            self.fail(turn, cause, detail);
+        }
+    }
+
+    /// The session ends unasked.
+    pub fn fail(&mut self, turn: &mut Turn<'_>, cause: Cause, detail: String) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.leave(turn);
+        if self.join.succeeded() {
+            turn.count(Metric::SessionsLost, None, turn.now, 1);
+            self.end(Ended::Lost(cause, detail));
+        } else {
+            self.join.fail(turn, cause);
+            self.end(Ended::Failed(cause, detail));
+        }
+    }
+
+    /// The run ends.
+    pub fn finish(&mut self, turn: &mut Turn<'_>) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.leave(turn);
+        if self.join.is_over() {
+            self.end(Ended::Run);
+        } else {
+            self.join.fail(turn, Cause::RunEnded);
+            let phase = self.join.stuck_in().name();
+            self.end(Ended::Failed(
+                Cause::RunEnded,
+                format!("the run ended while the join was in its phase `{phase}`"),
+            ));
+        }
+    }
+
+    fn leave(&mut self, turn: &mut Turn<'_>) {
+        for leg in &mut self.legs {
+            leg.leave(turn);
+        }
+    }
+
+    fn end(&mut self, ended: Ended) {
+        self.ended.get_or_insert(ended);
+    }
+
+    /// How it ended, if it did.
+    pub fn poll_ended(&self) -> Option<Ended> {
+        self.ended.clone()
+    }
+
+    /// Whether the join succeeded since the last call.
+    pub fn take_joined(&mut self) -> bool {
+        std::mem::take(&mut self.joined_now)
+    }
+
+    /// One interval ended.
+    pub fn handle_interval(&mut self, turn: &mut Turn<'_>) -> Snapshot {
+        let mut snapshot =
+            Snapshot { in_room: self.join.succeeded(), joining: !self.join.is_over(), ..Snapshot::default() };
+        for leg in &mut self.legs {
+            leg.received.flush(turn);
+            leg.received.sample(turn, &mut snapshot);
+        }
+        snapshot
+    }
+
+    /// Totals of tracks are those of the measured window.
+    fn follow_window(&mut self, turn: &mut Turn<'_>) {
+        while let Some(edge) = self.window.take_edge(turn.now) {
+            match edge {
+                Edge::Begin => self.legs.iter_mut().for_each(|leg| leg.begin_window(turn.now)),
+                Edge::End => self.legs.iter_mut().for_each(Leg::close_window),
+            }
+        }
+    }
+}
+
+fn selects(me: &ParticipantPlan, track: &RosterTrack) -> bool {
+    match me.subscribe.of(track.kind) {
+        Selection::All => true,
+        Selection::None => false,
+    }
+}

@@ -1,0 +1,98 @@
+//! What all clients of a run share and none of them changes.
+
+use crate::clock::Instant;
+use crate::conference::MediaKind;
+use crate::metrics::labels::{Key, RunPhase};
+use crate::plan::target::AdapterPlan;
+use crate::plan::{ParticipantPlan, Plan};
+use crate::rtp::ntp::Ntp;
+use crate::transport::Factory;
+use rustc_hash::FxHashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The plan with what the driver adds to it.
+#[derive(Debug)]
+pub struct Shared {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Makes transports.
+    pub transports: Factory,
+    /// Wall-clock time at the start of the run, for RTCP.
+    pub ntp_origin: Ntp,
+    /// Where the target's HTTP answers; set by the driver when it started the target itself.
+    pub base_url: String,
+    /// Whether addresses off this machine may be sent to.
+    pub i_own_target: bool,
+    /// Index of a participant by name.
+    participants: FxHashMap<String, u32>,
+    /// Index of a media by name.
+    media: FxHashMap<String, u16>,
+}
+
+impl Shared {
+    /// Shares a plan. `base_url` is where the target's HTTP answers.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, transports: Factory, ntp_origin: Ntp, base_url: String, i_own_target: bool) -> Self {
+        let participants = plan.participants.iter().map(|p| (p.name.clone(), p.index)).collect();
+        let media = plan.media.iter().zip(0u16..).map(|(m, index)| (m.name.clone(), index)).collect();
+        Self { plan, transports, ntp_origin, base_url, i_own_target, participants, media }
+    }
+
+    /// The participant with this index.
+    #[must_use]
+    pub fn participant(&self, index: u32) -> &ParticipantPlan {
+        &self.plan.participants[index as usize]
+    }
+
+    /// The participant called `name`.
+    #[must_use]
+    pub fn participant_named(&self, name: &str) -> Option<&ParticipantPlan> {
+        self.participants.get(name).map(|&index| self.participant(index))
+    }
+
+    /// Index of the media called `name`.
+    #[must_use]
+    pub fn media_named(&self, name: &str) -> Option<u16> {
+        self.media.get(name).copied()
+    }
+
+    /// The one media of a kind that a participant publishes; `None` when there are several, or none.
+    #[must_use]
+    pub fn only_media(&self, participant: u32, kind: MediaKind) -> Option<u16> {
+        let published = &self.participant(participant).publish;
+        let mut of_kind = published.iter().copied().filter(|&index| self.plan.media[usize::from(index)].kind() == kind);
+        of_kind.next().filter(|_| of_kind.next().is_none())
+    }
+
+    /// The phase of the run at `at`.
+    #[must_use]
+    pub fn phase(&self, at: Instant) -> RunPhase {
+        self.plan.run.phase(at)
+    }
+
+    /// The key of a participant's sample that was due at `due`.
+    #[must_use]
+    pub fn key(&self, participant: u32, media: Option<u16>, due: Instant, rejoin: bool) -> Key {
+        let plan = self.participant(participant);
+        Key { population: Some(plan.population), network: Some(plan.network), media, phase: self.phase(due), rejoin }
+    }
+
+    /// Whether an address may be sent to: loopback always, others only on the user's own word.
+    #[must_use]
+    pub fn allows(&self, address: SocketAddr) -> bool {
+        self.i_own_target || address.ip().is_loopback()
+    }
+
+    /// Whether the adapter plays publishers one session each (WHEP) rather than all over one transport.
+    #[must_use]
+    pub fn plays_by_session(&self) -> bool {
+        matches!(self.plan.target.adapter, AdapterPlan::WhipWhep(_))
+    }
+
+    /// NTP time at `now`.
+    #[must_use]
+    pub fn ntp(&self, now: Instant) -> Ntp {
+        Ntp::at(self.ntp_origin, now)
+    }
+}

@@ -1,0 +1,59 @@
+//! Whole clients without a socket: against the reference SFU's own machines in memory, and against nothing at all.
+
+mod arbitrary;
+mod network;
+mod rooms;
+mod whip;
+mod world;
+
+use super::*;
+use crate::metrics::Recorder;
+use crate::metrics::catalog::Metric;
+use crate::plan::Plan;
+use crate::rtp::ntp::Ntp;
+use crate::scenario::Settings;
+use crate::transport::Factory;
+use std::sync::Arc;
+
+/// Rooms of one speaker and one viewer, as far as `more` does not say otherwise.
+const ROOM: &str = r#"
+version = 1
+name = "memory"
+seed = 3
+[run]
+duration = "60s"
+cooldown = "5s"
+[target]
+adapter = "room"
+url = "http://127.0.0.1:9"
+[media.mic]
+kind = "audio"
+[media.cam]
+kind = "video"
+size = "320x180"
+fps = 15
+bitrate = "150kbps"
+"#;
+
+fn plan(text: &str) -> Plan {
+    let settings = Settings { set: &[], seed: None, environment: &|_| None };
+    crate::plan::load("memory.toml", text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1
+}
+
+/// The machine's clock: str0m wants one of its instants to count from.
+fn epoch() -> std::time::Instant {
+    #[allow(clippy::disallowed_methods, reason = "any instant would do; there is no other way to make one")]
+    std::time::Instant::now()
+}
+
+fn shared(text: &str, epoch: std::time::Instant) -> Shared {
+    let transports = Factory::new(epoch).expect("DTLS can be set up");
+    let origin = Ntp::from_unix_nanos(1_790_000_000_000_000_000);
+    Shared::new(Arc::new(plan(text)), transports, origin, "http://127.0.0.1:9".to_owned(), false)
+}
+
+fn sink(shared: &Shared) -> Sink {
+    let plan = &shared.plan;
+    let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media.len());
+    Sink::new(Recorder::new(populations, networks, media, plan.output.interval))
+}

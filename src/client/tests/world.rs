@@ -1,0 +1,293 @@
+//! Clients and the reference SFU's machines around one virtual clock; datagrams and messages take no time between them.
+
+use super::*;
+use crate::conference::protocol::{ClientMessage, ServerMessage};
+use crate::metrics::Recorded;
+use crate::seed::Seed;
+use crate::sfu::leg::{Maker, str0m};
+use crate::sfu::room::{self, Census, ConnectionId, Forward, LegCommand, LegId, Limits, Rooms, RoomsConfig};
+use crate::signalling::Carry;
+use crate::units::Bitrate;
+use std::collections::BTreeMap;
+
+/// Who, and which of its legs.
+type Place = (usize, u8);
+
+struct SfuLeg {
+    leg: str0m::Leg,
+    fragment: String,
+}
+
+/// Everything.
+pub struct World {
+    pub now: Instant,
+    pub shared: Shared,
+    pub sink: Sink,
+    pub clients: Vec<Client>,
+    /// What each client ordered, in order.
+    pub orders: Vec<(usize, Order)>,
+    /// What each client said over its WebSocket.
+    pub said: Vec<(usize, ClientMessage)>,
+    pub milestones: Vec<(usize, Milestone)>,
+    /// Who arrives at another time than the plan says.
+    pub late: BTreeMap<usize, Instant>,
+    /// First and second byte of every datagram that a client sent, with the time.
+    pub sent: Vec<(usize, Instant, [u8; 2])>,
+    bound: BTreeMap<SocketAddr, Place>,
+    rooms: Rooms,
+    maker: Maker,
+    legs: BTreeMap<LegId, SfuLeg>,
+    by_address: BTreeMap<SocketAddr, LegId>,
+    connections: BTreeMap<ConnectionId, (Place, u32)>,
+    next_connection: u64,
+    next_port: u16,
+    to_sfu: VecDeque<(SocketAddr, Vec<u8>)>,
+    to_clients: VecDeque<(SocketAddr, Vec<u8>)>,
+    carried: VecDeque<(Place, u32, Carried)>,
+}
+
+fn sfu_address() -> SocketAddr {
+    "127.0.0.1:9999".parse().expect("an address")
+}
+
+impl World {
+    pub fn new(text: &str) -> Self {
+        let epoch = epoch();
+        let shared = shared(text, epoch);
+        let clients = (0..shared.plan.participants.len() as u32).map(|index| Client::new(&shared, index)).collect();
+        let config = RoomsConfig { limits: Limits::default(), ceiling: Bitrate::from_kbps(2_000), seed: Seed::new(5) };
+        Self {
+            now: Instant::ZERO,
+            sink: sink(&shared),
+            clients,
+            shared,
+            orders: Vec::new(),
+            said: Vec::new(),
+            milestones: Vec::new(),
+            late: BTreeMap::new(),
+            sent: Vec::new(),
+            bound: BTreeMap::new(),
+            rooms: Rooms::new(config, Arc::new(Census::default())),
+            maker: Maker::new(epoch, sfu_address(), sfu_address()).expect("DTLS can be set up"),
+            legs: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            next_connection: 1,
+            next_port: 20_000,
+            to_sfu: VecDeque::new(),
+            to_clients: VecDeque::new(),
+            carried: VecDeque::new(),
+        }
+    }
+
+    /// Lets everybody arrive when the plan says so, and time pass until `until`.
+    pub fn run(&mut self, until: Instant) {
+        while self.now < until {
+            self.now += Duration::from_millis(1);
+            for who in 0..self.clients.len() {
+                let crate::plan::Arrival::At(planned) = self.shared.participant(who as u32).arrival else { continue };
+                let at = self.late.get(&who).copied().unwrap_or(planned);
+                if self.clients[who].state == State::Waiting && at <= self.now {
+                    self.tell(who, |client, now, shared, sink| client.start(now, at, shared, sink));
+                }
+                if self.clients[who].poll_timeout().is_some_and(|due| due <= self.now) {
+                    self.tell(who, |client, now, shared, sink| client.handle_timeout(now, shared, sink));
+                }
+            }
+            for id in self.legs.keys().copied().collect::<Vec<_>>() {
+                if self.legs[&id].leg.poll_timeout().is_some_and(|due| due <= self.now) {
+                    self.drive(id);
+                }
+            }
+            if self.rooms.poll_timeout().is_some_and(|due| due <= self.now) {
+                self.rooms.handle_timeout(self.now);
+                self.obey();
+            }
+            self.exchange();
+        }
+    }
+
+    /// Ends the run for everybody and hands out what was recorded.
+    pub fn finish(mut self) -> (Vec<Client>, Recorded, Shared) {
+        for who in 0..self.clients.len() {
+            self.tell(who, |client, now, shared, sink| client.finish(now, shared, sink));
+        }
+        (self.clients, self.sink.recorder.finish(), self.shared)
+    }
+
+    /// Tells one client something, and carries out what it wants.
+    pub fn tell(&mut self, who: usize, tell: impl FnOnce(&mut Client, Instant, &Shared, &mut Sink)) {
+        tell(&mut self.clients[who], self.now, &self.shared, &mut self.sink);
+        self.drain(who);
+    }
+
+    fn drain(&mut self, who: usize) {
+        loop {
+            for entry in std::mem::take(&mut self.sink.datagrams.entries) {
+                let bytes = self.sink.datagrams.bytes[entry.start as usize..entry.end as usize].to_vec();
+                let from = self.bound.iter().find(|(_, place)| **place == (who, entry.leg)).map(|(at, _)| *at);
+                self.sent.push((who, self.now, [bytes[0], bytes[1]]));
+                // A datagram of a leg without a socket goes nowhere.
+                self.to_sfu.extend(from.map(|from| (from, bytes)));
+            }
+            self.sink.datagrams.clear();
+            let orders = std::mem::take(&mut self.sink.orders);
+            if orders.is_empty() {
+                break;
+            }
+            for order in orders {
+                self.orders.push((who, order.clone()));
+                self.carry_out(who, order);
+            }
+        }
+        while let Some(milestone) = self.clients[who].poll_milestone() {
+            self.milestones.push((who, milestone));
+        }
+    }
+
+    fn carry_out(&mut self, who: usize, order: Order) {
+        match order {
+            Order::Connect { .. } => {}
+            Order::Bind { leg } => {
+                self.next_port += 1;
+                let local = SocketAddr::from(([127, 0, 0, 1], self.next_port));
+                self.bound.insert(local, (who, leg));
+                self.clients[who].handle_bound(self.now, leg, local, &self.shared, &mut self.sink);
+            }
+            Order::Unbind { leg } => self.bound.retain(|_, place| *place != (who, leg)),
+            Order::Carry { leg, session, carry } => self.carry((who, leg), session, carry),
+        }
+    }
+
+    fn carry(&mut self, place: Place, session: u32, carry: Carry) {
+        let connection = self.connections.iter().find(|(_, owner)| **owner == (place, session)).map(|(id, _)| *id);
+        match carry {
+            Carry::Open { .. } => {
+                self.connections.insert(ConnectionId(self.next_connection), (place, session));
+                self.next_connection += 1;
+                self.carried.push_back((place, session, Carried::Opened));
+            }
+            Carry::Text(text) => {
+                let message: ClientMessage = serde_json::from_str(&text).expect("of the protocol");
+                self.said.push((place.0, message.clone()));
+                if let Some(connection) = connection {
+                    let request = message.into();
+                    self.rooms.handle_input(self.now, room::Input::Request { connection, request });
+                    self.obey();
+                }
+            }
+            Carry::Close => {
+                if let Some(connection) = connection {
+                    self.connections.remove(&connection);
+                    self.rooms.handle_input(self.now, room::Input::Disconnected(connection));
+                    self.obey();
+                }
+            }
+            Carry::Request(request) => panic!("the room protocol has no requests: {request:?}"),
+        }
+    }
+
+    fn obey(&mut self) {
+        while let Some(output) = self.rooms.poll_output() {
+            match output {
+                room::Output::Tell { to, message } => to.into_iter().for_each(|to| self.hear(to, &message)),
+                room::Output::NotLive(_) => {}
+                room::Output::Close(connection) => {
+                    if let Some((place, session)) = self.connections.remove(&connection) {
+                        let closed = Carried::Closed { reason: "the room is over".to_owned(), status: None };
+                        self.carried.push_back((place, session, closed));
+                    }
+                }
+                room::Output::Leg { leg, command: LegCommand::Open(setup) } => {
+                    let (opened, transport) = str0m::Leg::open(&self.maker, self.now, &setup).expect("can be used");
+                    let fragment = transport.ufrag.clone();
+                    self.legs.insert(leg, SfuLeg { leg: opened, fragment });
+                    self.rooms.handle_input(self.now, room::Input::LegOpened { leg, transport });
+                }
+                room::Output::Leg { leg, command } => {
+                    let closes = matches!(command, LegCommand::Close);
+                    let Some(known) = self.legs.get_mut(&leg) else { continue };
+                    known.leg.handle_command(self.now, command);
+                    self.drain_leg(leg);
+                    if closes {
+                        self.legs.remove(&leg);
+                        self.by_address.retain(|_, id| *id != leg);
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, to: ConnectionId, message: &ServerMessage) {
+        if let Some(&(place, session)) = self.connections.get(&to) {
+            let text = serde_json::to_string(message).expect("plain data");
+            self.carried.push_back((place, session, Carried::Text(text)));
+        }
+    }
+
+    fn drive(&mut self, id: LegId) {
+        if let Some(known) = self.legs.get_mut(&id) {
+            known.leg.handle_timeout(self.now);
+            self.drain_leg(id);
+        }
+    }
+
+    fn drain_leg(&mut self, id: LegId) {
+        let mut written = Vec::new();
+        while let Some(output) = self.legs.get_mut(&id).and_then(|known| known.leg.poll_output()) {
+            match output {
+                str0m::LegOutput::Transmit { to, datagram, .. } => self.to_clients.push_back((to, datagram.to_vec())),
+                str0m::LegOutput::Packet(packet) => {
+                    let mut forwards: Vec<Forward> = Vec::new();
+                    self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut forwards);
+                    for forward in forwards {
+                        let to = self.legs.get_mut(&forward.leg).expect("the rooms know who is there");
+                        to.leg.write(forward.stream, forward.sequence, &packet);
+                        written.push(forward.leg);
+                    }
+                }
+                str0m::LegOutput::KeyframeWanted(stream) => {
+                    self.rooms.handle_input(self.now, room::Input::KeyframeWanted { leg: id, stream });
+                }
+                str0m::LegOutput::Connected => self.rooms.handle_input(self.now, room::Input::LegConnected(id)),
+                str0m::LegOutput::Closed => self.rooms.handle_input(self.now, room::Input::LegClosed(id)),
+            }
+        }
+        written.into_iter().for_each(|leg| self.drive(leg));
+        self.obey();
+    }
+
+    /// Delivers whatever is under way until nothing is.
+    fn exchange(&mut self) {
+        loop {
+            if let Some((from, bytes)) = self.to_sfu.pop_front() {
+                self.reach_sfu(from, &bytes);
+            } else if let Some((to, mut bytes)) = self.to_clients.pop_front() {
+                let Some(&(who, leg)) = self.bound.get(&to) else { continue };
+                self.tell(who, |client, now, shared, sink| {
+                    client.handle_datagram(now, leg, now, sfu_address(), &mut bytes, shared, sink);
+                    client.handle_batch_end(now, shared, sink);
+                });
+            } else if let Some(((who, leg), session, carried)) = self.carried.pop_front() {
+                self.tell(who, |client, now, shared, sink| {
+                    client.handle_carried(now, leg, session, carried, shared, sink);
+                });
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn reach_sfu(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let names = |fragment: &str| bytes.windows(fragment.len()).any(|part| part == fragment.as_bytes());
+        let named = self.legs.iter().find(|(_, known)| bytes[0] < 4 && names(&known.fragment)).map(|(id, _)| *id);
+        if let Some(id) = named {
+            self.by_address.insert(from, id);
+        }
+        let Some(&id) = self.by_address.get(&from) else { return };
+        if let Some(known) = self.legs.get_mut(&id) {
+            known.leg.handle_datagram(self.now, from, bytes);
+            self.drain_leg(id);
+        }
+    }
+}

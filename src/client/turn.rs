@@ -1,0 +1,68 @@
+//! What one call to a client has at hand: the time, what all clients share, and where outputs go.
+
+use super::shared::Shared;
+use super::sink::{Order, Sink};
+use crate::clock::{Duration, Instant};
+use crate::metrics::catalog::Metric;
+use crate::metrics::labels::Key;
+use crate::rtp::ntp::Ntp;
+use crate::signalling::Carry;
+
+/// One call's surroundings.
+pub(super) struct Turn<'a> {
+    /// The time told.
+    pub now: Instant,
+    /// What all clients share.
+    pub shared: &'a Shared,
+    /// Where outputs go.
+    pub sink: &'a mut Sink,
+    /// Index of the participant.
+    pub me: u32,
+    /// Whether this is a session after the first.
+    pub rejoin: bool,
+    /// Intended arrival of the session.
+    pub arrival: Instant,
+    /// Number of the session, from 0.
+    pub session: u32,
+    /// Whether its join is over.
+    pub joined: bool,
+}
+
+impl Turn<'_> {
+    /// The key of a sample due at `due`.
+    pub fn key(&self, media: Option<u16>, due: Instant) -> Key {
+        self.shared.key(self.me, media, due, self.rejoin)
+    }
+
+    /// Records a duration that was due at `due`.
+    pub fn record(&mut self, metric: Metric, media: Option<u16>, due: Instant, value: Duration) {
+        let key = self.key(media, due);
+        self.sink.recorder.record(metric, key, value.as_secs_f64());
+    }
+
+    /// Counts.
+    pub fn count(&mut self, metric: Metric, media: Option<u16>, due: Instant, n: u64) {
+        if n > 0 {
+            let key = self.key(media, due);
+            self.sink.recorder.count(metric, key, n);
+        }
+    }
+
+    /// Adds to a ratio.
+    pub fn ratio(&mut self, metric: Metric, media: Option<u16>, due: Instant, numerator: u64, denominator: u64) {
+        if denominator > 0 {
+            let key = self.key(media, due);
+            self.sink.recorder.ratio(metric, key, numerator, denominator);
+        }
+    }
+
+    /// Orders a message to be carried out.
+    pub fn order(&mut self, leg: u8, carry: Carry) {
+        self.sink.orders.push(Order::Carry { leg, session: self.session, carry });
+    }
+
+    /// NTP time now.
+    pub fn ntp(&self) -> Ntp {
+        self.shared.ntp(self.now)
+    }
+}
