@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod conference;
 pub mod dist;
+pub mod drive;
 pub mod media;
 pub mod metrics;
 pub mod outcome;

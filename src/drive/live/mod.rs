@@ -1,0 +1,23 @@
+//! The live driver: worker threads with real sockets, the machine's clock, and a coordinator.
+//!
+//! The coordinator starts the target, hands each worker its participants, gathers their intervals, fills the places of
+//! closed populations, and puts the outcome together. It prints nothing: whoever called it is told the status.
+
+mod assemble;
+mod board;
+pub mod clock;
+mod coordinate;
+pub mod drops;
+pub mod limits;
+pub mod machine;
+pub mod message;
+mod planned;
+pub mod poller;
+mod progress;
+pub mod socket;
+mod starts;
+pub mod target;
+pub mod wall;
+pub mod worker;
+
+pub use coordinate::{DriveError, Options, run};

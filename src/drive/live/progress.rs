@@ -1,0 +1,266 @@
+//! How a run stands: what the workers report each interval, put together for the series, the panel and aborts.
+
+use super::board::{Board, planned_series};
+use super::coordinate::Crew;
+use super::machine::{self, Usage};
+use super::target::Target;
+use super::worker::{IntervalReport, Report};
+use crate::client::{Milestone, Shared};
+use crate::clock::{Duration, Instant};
+use crate::drive::status::Status;
+use crate::metrics::catalog::Metric;
+use crate::metrics::labels::Key;
+use crate::metrics::{Interval, Recorded, Recorder};
+use crate::outcome::{AbortWatch, Ending, Evidence, Names, RunEvent, RunTimes, SeriesBuilder, judge, judge_health};
+use crate::plan::Plan;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long a worker may be late with its report before the rest is shown without it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The head counts of one interval, of all workers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heads {
+    pub reported: usize,
+    pub joining: u64,
+    pub in_room: u64,
+    pub failed: u64,
+    pub frozen: u64,
+    pub busiest: f64,
+}
+
+/// How a run stands.
+pub(super) struct Progress {
+    /// The coordinator's own samples: the SFU's and the generator's processes.
+    recorder: Recorder,
+    pub series: SeriesBuilder,
+    pub so_far: Recorded,
+    pub names: Names,
+    pub times: RunTimes,
+    pub heads: BTreeMap<u32, Heads>,
+    pub planned: Vec<u64>,
+    pub events: Vec<RunEvent>,
+    pub drops: u64,
+    pub send_errors: u64,
+    pub last: Option<Interval>,
+    pub sfu: Option<Usage>,
+    /// CPU of the SFU over the newest interval, in cores.
+    pub sfu_cpu: Option<f64>,
+    pub failed: u64,
+    /// Participants who have arrived, however often.
+    pub arrived: u64,
+    seen: BTreeSet<u32>,
+    milestones: Vec<(u32, Milestone)>,
+    abort: AbortWatch,
+    interval: Duration,
+    next: u32,
+    sfu_before: Option<(Instant, Usage)>,
+    own_before: Option<(Instant, Usage)>,
+    board: Board,
+}
+
+impl Progress {
+    pub fn new(plan: &Plan, target: String) -> Self {
+        let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media.len());
+        let run = &plan.run;
+        Self {
+            recorder: Recorder::new(populations, networks, media, plan.output.interval),
+            series: SeriesBuilder::default(),
+            so_far: Recorded::default(),
+            names: Names::of(plan),
+            times: RunTimes {
+                warmup: run.warmup.as_secs_f64(),
+                duration: run.duration.as_secs_f64(),
+                cooldown: run.cooldown.as_secs_f64(),
+                ended: 0.0,
+            },
+            heads: BTreeMap::new(),
+            planned: planned_series(plan),
+            events: Vec::new(),
+            drops: 0,
+            send_errors: 0,
+            last: None,
+            sfu: None,
+            sfu_cpu: None,
+            failed: 0,
+            arrived: 0,
+            seen: BTreeSet::new(),
+            milestones: Vec::new(),
+            abort: AbortWatch::new(&plan.thresholds),
+            interval: plan.output.interval,
+            next: 0,
+            sfu_before: None,
+            own_before: None,
+            board: Board::new(plan, target),
+        }
+    }
+
+    /// Takes in what the workers reported.
+    pub fn take_reports(&mut self, crew: &Crew) {
+        while let Some(report) = crew.try_report() {
+            match report {
+                Report::Milestone(participant, milestone) => {
+                    self.note(participant, milestone);
+                    self.milestones.push((participant, milestone));
+                }
+                Report::Interval(report) => self.add(*report),
+            }
+        }
+    }
+
+    /// Counts people, not sessions: who comes back has arrived once.
+    fn note(&mut self, participant: u32, milestone: Milestone) {
+        match milestone {
+            Milestone::Joining => self.arrived += u64::from(self.seen.insert(participant)),
+            Milestone::Failed => self.failed += 1,
+            Milestone::Joined | Milestone::Left { .. } => {}
+        }
+    }
+
+    fn add(&mut self, report: IntervalReport) {
+        let heads = self.heads.entry(report.interval.index).or_default();
+        heads.reported += 1;
+        heads.joining += report.joining;
+        heads.in_room += report.in_room;
+        heads.frozen += report.frozen;
+        heads.busiest = heads.busiest.max(report.busy);
+        heads.failed = self.failed;
+        self.drops += report.drops;
+        self.send_errors += report.send_errors;
+        self.absorb(report.interval);
+    }
+
+    fn absorb(&mut self, interval: Interval) {
+        self.series.add(&interval);
+        self.so_far.absorb(&interval);
+        match &mut self.last {
+            Some(last) if last.index == interval.index => last.merge(&interval),
+            Some(last) if last.index > interval.index => {}
+            _ => self.last = Some(interval),
+        }
+    }
+
+    /// Milestones since the last call.
+    pub fn drain_milestones(&mut self) -> Vec<(u32, Milestone)> {
+        std::mem::take(&mut self.milestones)
+    }
+
+    /// Whether an interval has ended, and all of `workers` have reported it or had their time: a part of them would look
+    /// like a fall of every figure.
+    pub fn is_due(&self, now: Instant, workers: usize) -> bool {
+        let end = Instant::ZERO + self.interval * (self.next + 1);
+        let reported = self.heads.get(&self.next).map_or(0, |heads| heads.reported);
+        now >= end && (reported >= workers || now >= end + PATIENCE)
+    }
+
+    /// Samples the SFU's process and our own.
+    pub fn sample(&mut self, now: Instant, shared: &Shared, target: Option<&mut Target>) {
+        let key = Key::run(shared.phase(now.saturating_sub(self.interval)));
+        if let Some(usage) = target.and_then(|target| target.sample()) {
+            self.sfu = Some(usage);
+            let rate = rate(&mut self.sfu_before, now, usage);
+            self.sfu_cpu = rate;
+            self.record_usage(key, usage, rate, Metric::SfuCpu, Metric::SfuRss);
+        }
+        if let Some(usage) = machine::own_usage() {
+            let rate = rate(&mut self.own_before, now, usage);
+            self.record_usage(key, usage, rate, Metric::HarnessProcessCpu, Metric::HarnessRss);
+        }
+        let interval = self.recorder.take_interval(self.next);
+        self.next += 1;
+        self.absorb(interval);
+    }
+
+    fn record_usage(&mut self, key: Key, usage: Usage, rate: Option<f64>, cpu: Metric, rss: Metric) {
+        if let Some(rate) = rate {
+            self.recorder.gauge(cpu, key, rate);
+        }
+        self.recorder.gauge(rss, key, usage.rss_bytes as f64);
+    }
+
+    /// Judges the thresholds as they stand, and brings the status up to date; the threshold that ends the run, if any does.
+    pub fn judge(&mut self, now: Instant, shared: &Shared) -> Option<usize> {
+        self.times.ended = now.as_secs_f64();
+        let evidence = Evidence { recorded: &self.so_far, participants: &[], times: &self.times };
+        let judged = judge(&shared.plan.thresholds, evidence, &self.names);
+        let health = judge_health(&shared.plan.invalid_if, evidence, &self.names);
+        let mut board = std::mem::take(&mut self.board);
+        board.update(now, shared, self, &judged, &health);
+        self.board = board;
+        self.abort.observe(now, &shared.plan.thresholds, &judged)
+    }
+
+    /// How it stands, for who shows it.
+    pub fn status(&self) -> &Status {
+        self.board.status()
+    }
+
+    /// The run is over: participants leave.
+    pub fn set_ending(&mut self, now: Instant, interrupted: bool, within: Duration) {
+        self.board.set_ending(now, interrupted, within);
+    }
+
+    /// Notes why the run ended, where that is worth a line.
+    pub fn note_end(&mut self, now: Instant, ending: &Ending) {
+        self.times.ended = now.as_secs_f64();
+        let mut note = |kind: &str, text: String| {
+            self.events.push(RunEvent { at: now.as_secs_f64(), lasting: 0.0, kind: kind.to_owned(), text });
+        };
+        if let Some(gone) = &ending.target_gone {
+            note("target", gone.clone());
+        }
+        if let Some(gone) = &ending.generator_gone {
+            note("generator", gone.clone());
+        }
+        if ending.aborted_by.is_some() {
+            note("abort", "a threshold ended the run early".to_owned());
+        }
+    }
+
+    /// The coordinator's samples, and a stall of the machine each, at the end.
+    pub fn finish_recorder(&mut self, shared: &Shared, stalls: &[(Instant, Duration)]) -> Recorded {
+        for &(at, length) in stalls {
+            self.recorder.record(Metric::HarnessStall, Key::run(shared.phase(at)), length.as_secs_f64());
+        }
+        if shared.plan.arrivals_dropped > 0 {
+            let key = Key::run(shared.phase(Instant::ZERO));
+            self.recorder.count(Metric::ArrivalsDropped, key, shared.plan.arrivals_dropped);
+        }
+        let plan = &shared.plan;
+        let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media.len());
+        let fresh = Recorder::new(populations, networks, media, self.interval);
+        std::mem::replace(&mut self.recorder, fresh).finish()
+    }
+}
+
+/// CPU in cores since the sample before.
+fn rate(before: &mut Option<(Instant, Usage)>, now: Instant, usage: Usage) -> Option<f64> {
+    let previous = before.replace((now, usage));
+    let (at, earlier) = previous?;
+    let wall = now.saturating_since(at).as_secs_f64();
+    (wall > 0.0).then(|| (usage.cpu_seconds - earlier.cpu_seconds).max(0.0) / wall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::load;
+    use crate::scenario::Settings;
+
+    #[test]
+    fn an_interval_is_shown_once_every_worker_has_reported_it() {
+        let text = "version = 1\nname = \"x\"\n[run]\nduration = \"5s\"\n[[population]]\nname = \"a\"\ncount = 1\n";
+        let settings = Settings { set: &[], seed: None, environment: &|_| None };
+        let (_, plan) = load("x.toml", text, &settings, None).expect("a scenario");
+        let mut progress = Progress::new(&plan, String::new());
+        let report = |progress: &mut Progress, reported| {
+            progress.heads.insert(0, Heads { reported, ..Heads::default() });
+        };
+        report(&mut progress, 2);
+        assert!(!progress.is_due(Instant::from_millis(999), 2), "it has not ended");
+        assert!(progress.is_due(Instant::from_millis(1_000), 2));
+        report(&mut progress, 1);
+        assert!(!progress.is_due(Instant::from_millis(1_900), 2), "one of two is missing");
+        assert!(progress.is_due(Instant::from_millis(2_000), 2), "nobody waits for ever");
+    }
+}

@@ -1,0 +1,6 @@
+//! Drivers: the places that own sockets, threads and the real clock.
+
+pub mod carry;
+pub mod closed;
+pub mod live;
+pub mod status;
