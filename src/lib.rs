@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod participant;
 pub mod plan;
 pub mod qos;
+pub mod report;
 pub mod rtp;
 pub mod scenario;
 pub mod sdp;
