@@ -18,6 +18,7 @@ pub mod rtp;
 pub mod scenario;
 pub mod sdp;
 pub mod seed;
+pub mod serve;
 pub mod sfu;
 pub mod signalling;
 pub mod transport;

@@ -1,0 +1,264 @@
+//! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): one participant enters by one offer and one answer.
+//!
+//! A publisher's tracks are named by their kind (`audio`, `video`), at most one of each. A viewer enters under a name of
+//! its own making and plays what the named participant publishes at that moment. The SFU is ICE-lite and gathers
+//! nothing, so trickled candidates are accepted and not needed, and an ICE restart is answered 422.
+
+use super::door::{Command, Door, Heard};
+use super::http::{Desk, Line};
+use super::problem::Problem;
+use crate::conference::protocol::ServerMessage;
+use crate::conference::{MediaKind, ReceiveParameters, SendParameters, TransportParameters};
+use crate::sdp::{self, Answered, Description, Fragment, Section};
+use crate::sfu::room::{ConnectionId, Entry, Request, STANDARD_EXTENSIONS, Watch, WatchSection};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a worker may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const SDP: &str = "application/sdp";
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+
+/// A session that lasts until DELETE, or until its transport is gone.
+#[derive(Debug)]
+pub(super) struct Session {
+    connection: ConnectionId,
+    door: Door,
+    tag: String,
+}
+
+pub(super) async fn publish(
+    State(desk): State<Arc<Desk>>,
+    Path((room, participant)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let offer = offer(&desk, &headers, body).await?;
+    let (publish, answered) = publications(&offer)?;
+    let entry = Entry { room, participant, transport: offer.transport.clone(), publish };
+    let mut line = desk.line(&entry.room);
+    line.door.send(Command::Request(line.connection, Request::Enter(Box::new(entry))));
+    let transport = joined(&mut line).await?;
+    created(&desk, line, &offer, &transport, &answered)
+}
+
+pub(super) async fn play(
+    State(desk): State<Arc<Desk>>,
+    Path((room, publisher)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let offer = offer(&desk, &headers, body).await?;
+    let sections: Vec<WatchSection> = offer.sections.iter().filter_map(place).collect();
+    if sections.is_empty() {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no section of the offer receives audio or video"));
+    }
+    let participant = format!("whep-{}", unguessable()?);
+    let entry = Entry { room, participant, transport: offer.transport.clone(), publish: vec![] };
+    let mut line = desk.line(&entry.room);
+    let watch = Watch { entry, publisher: publisher.clone(), sections };
+    line.door.send(Command::Request(line.connection, Request::Watch(Box::new(watch))));
+    let transport = joined(&mut line).await?;
+    let streams = match hear(&mut line).await? {
+        ServerMessage::Subscribed { streams } => streams,
+        _ => return Err(gone()),
+    };
+    let answered = offer.sections.iter().map(|section| sent(section, &streams, &publisher)).collect::<Vec<_>>();
+    created(&desk, line, &offer, &transport, &answered)
+}
+
+pub(super) async fn discover() -> Response {
+    ([(header::CONTENT_TYPE, SDP)], "").into_response()
+}
+
+pub(super) async fn options() -> Response {
+    (StatusCode::OK, [("accept-post", SDP), ("accept-patch", FRAGMENT)]).into_response()
+}
+
+pub(super) async fn patch(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    expect_type(&headers, FRAGMENT)?;
+    let text = desk.body(body).await?;
+    let tag = {
+        let sessions = desk.sessions.lock().expect("no handler panics while it holds the sessions");
+        sessions.get(&name).ok_or_else(no_session)?.tag.clone()
+    };
+    let Some(matches) = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()) else {
+        return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "If-Match is missing"));
+    };
+    if matches.trim() == "*" {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "this SFU does not restart ICE"));
+    }
+    if matches.trim() != tag {
+        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "the ICE session is another one by now"));
+    }
+    Fragment::parse(&text).ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "this is no trickle fragment"))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn delete(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    let session = desk.sessions.lock().expect("no handler panics while it holds the sessions").remove(&name);
+    let session = session.ok_or_else(no_session)?;
+    session.door.send(Command::Request(session.connection, Request::Leave));
+    Ok(StatusCode::OK)
+}
+
+async fn offer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<Description, Problem> {
+    expect_type(headers, SDP)?;
+    let text = desk.body(body).await?;
+    sdp::parse_offer(&text).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+fn expect_type(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_wanted = given.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted));
+    let problem = || Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("the content type must be {wanted}"));
+    is_wanted.then_some(()).ok_or_else(problem)
+}
+
+/// What an offer publishes, and what its sections are answered with.
+fn publications(offer: &Description) -> Result<(Vec<SendParameters>, Vec<Answered>), Problem> {
+    let mut publish: Vec<SendParameters> = Vec::new();
+    let mut answered = Vec::new();
+    for section in &offer.sections {
+        let kind = section.kind().filter(|_| !section.rejected && section.direction.sends());
+        let Some((kind, codec)) = kind.and_then(|kind| Some((kind, best_codec(section)?))) else {
+            answered.push(Answered::Rejected);
+            continue;
+        };
+        let media = match kind {
+            MediaKind::Audio => "audio",
+            MediaKind::Video => "video",
+        };
+        if publish.iter().any(|track| track.media == media) {
+            let detail = format!("more than one {media} track is offered (RFC 9725 §4.4.2)");
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        }
+        let extensions = known_extensions(section);
+        answered.push(Answered::Receive { codec: codec.clone(), extensions: extensions.clone() });
+        publish.push(SendParameters {
+            media: media.to_owned(),
+            mid: section.mid.clone(),
+            codec,
+            ssrc: section.ssrc.unwrap_or(0),
+            rtx_ssrc: section.rtx_ssrc,
+            cname: section.cname.clone().unwrap_or_default(),
+            extensions,
+        });
+    }
+    if publish.is_empty() {
+        let detail = "no section of the offer sends opus, VP8 or H264";
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    Ok((publish, answered))
+}
+
+/// The codec that the offer prefers, under its best payload type.
+fn best_codec(section: &Section) -> Option<crate::conference::CodecParameters> {
+    section.codecs.first().and_then(|first| section.codec(first.codec)).cloned()
+}
+
+fn known_extensions(section: &Section) -> BTreeMap<u8, String> {
+    let known = |uri: &str| STANDARD_EXTENSIONS.iter().any(|(_, standard)| *standard == uri);
+    section.extensions.iter().filter(|(_, uri)| known(uri)).map(|(id, uri)| (*id, uri.clone())).collect()
+}
+
+/// The place that a section of a viewer's offer has for a stream.
+fn place(section: &Section) -> Option<WatchSection> {
+    let kind = section.kind().filter(|_| !section.rejected && section.direction.receives())?;
+    let mut codecs = Vec::new();
+    for listed in &section.codecs {
+        let best = section.codec(listed.codec)?;
+        if !codecs.contains(best) {
+            codecs.push(best.clone());
+        }
+    }
+    Some(WatchSection { mid: section.mid.clone(), kind, codecs, extensions: known_extensions(section) })
+}
+
+fn sent(section: &Section, streams: &[ReceiveParameters], publisher: &str) -> Answered {
+    let stream = streams.iter().find(|stream| stream.mid.as_deref() == Some(&section.mid));
+    let Some((stream, codec, ssrc)) = stream.and_then(|s| Some((s, s.codecs.first()?, s.ssrc?))) else {
+        return Answered::Rejected;
+    };
+    Answered::Send(SendParameters {
+        media: stream.track.as_ref().map_or_else(|| section.media.clone(), |track| track.media.clone()),
+        mid: section.mid.clone(),
+        codec: codec.clone(),
+        ssrc,
+        rtx_ssrc: stream.rtx_ssrc,
+        cname: publisher.to_owned(),
+        extensions: stream.extensions.clone(),
+    })
+}
+
+async fn joined(line: &mut Line) -> Result<TransportParameters, Problem> {
+    match hear(line).await? {
+        ServerMessage::Joined { transport, roster: _ } => Ok(transport),
+        ServerMessage::Refused { reason, detail } => Err(Problem::refused(reason, detail)),
+        _ => Err(gone()),
+    }
+}
+
+async fn hear(line: &mut Line) -> Result<ServerMessage, Problem> {
+    match tokio::time::timeout(PATIENCE, line.hears.recv()).await {
+        Ok(Some(Heard::Said(said))) => Ok(said.message.clone()),
+        Ok(Some(Heard::NotLive)) => Err(Problem::new(StatusCode::CONFLICT, "nothing that you could play is published")),
+        Ok(Some(Heard::Closed) | None) => Err(gone()),
+        Err(_) => {
+            line.door.send(Command::Disconnect(line.connection));
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the media worker does not answer"))
+        }
+    }
+}
+
+fn gone() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "another entry under this name came first")
+}
+
+fn no_session() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no such session, or none any more")
+}
+
+fn created(
+    desk: &Arc<Desk>,
+    line: Line,
+    offer: &Description,
+    transport: &TransportParameters,
+    answered: &[Answered],
+) -> Result<Response, Problem> {
+    let name = unguessable()?;
+    let tag = format!("\"{}\"", transport.ufrag);
+    let session_id = line.connection.0;
+    let session = Session { connection: line.connection, door: line.door.clone(), tag: tag.clone() };
+    desk.sessions.lock().expect("no handler panics while it holds the sessions").insert(name.clone(), session);
+    tokio::spawn(outlive(Arc::clone(desk), line, name.clone()));
+    let answer = sdp::answer(&sdp::AnswerSpec { session_id, transport, offer, sections: answered });
+    let fields =
+        [(header::CONTENT_TYPE, SDP.to_owned()), (header::LOCATION, format!("/session/{name}")), (header::ETAG, tag)];
+    Ok((StatusCode::CREATED, fields, answer).into_response())
+}
+
+/// Listens until the session is over, and forgets it.
+async fn outlive(desk: Arc<Desk>, mut line: Line, name: String) {
+    while !matches!(line.hears.recv().await, None | Some(Heard::Closed)) {}
+    desk.sessions.lock().expect("no handler panics while it holds the sessions").remove(&name);
+}
+
+/// A name that nobody guesses: 128 random bits.
+fn unguessable() -> Result<String, Problem> {
+    let mut bits = [0; 16];
+    let problem = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the machine has no randomness");
+    aws_lc_rs::rand::fill(&mut bits).map_err(problem)?;
+    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
+}
