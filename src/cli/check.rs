@@ -1,0 +1,219 @@
+//! `throng check S.toml`: what is wrong with a scenario, or what it will offer and cost. No traffic.
+
+use super::load::ScenarioArguments;
+use super::{fail, print};
+use crate::plan::{Arrival, Forecast, Plan, target::AdapterPlan};
+use crate::scenario::secret::redact_url;
+use crate::units::{Bitrate, format_duration};
+use clap::Args;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// Options.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// The scenario.
+    #[command(flatten)]
+    pub scenario: ScenarioArguments,
+    /// The figures as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Checks, and prints the plan's figures.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let (_, plan) = match arguments.scenario.load(None) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let forecast = Forecast::of(&plan);
+    let limit = open_file_limit();
+    if let Some(limit) = limit.filter(|limit| *limit < forecast.open_files) {
+        let need = forecast.open_files;
+        return fail(&format!(
+            "the run needs {need} open files and this process may have {limit}: raise the hard limit (ulimit -Hn), or plan fewer participants at once"
+        ));
+    }
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&json(&plan, &forecast)).expect("figures are plain JSON");
+        return print(&format!("{text}\n"));
+    }
+    print(&text(&plan, &forecast, limit))
+}
+
+/// The most files that this process may open after raising its limit.
+fn open_file_limit() -> Option<u64> {
+    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).ok().map(|(_, hard)| hard)
+}
+
+fn json(plan: &Plan, forecast: &Forecast) -> serde_json::Value {
+    let population = |(index, population): (usize, &crate::plan::PopulationPlan)| {
+        serde_json::json!({
+            "name": population.name, "count": population.count, "absent": population.absent,
+            "networks": networks_of(plan, index),
+        })
+    };
+    let sizes: Vec<usize> = plan.rooms.iter().map(|room| room.participants.len()).collect();
+    serde_json::json!({
+        "scenario": plan.scenario,
+        "seed": plan.seed,
+        "run": {
+            "warmup": plan.run.warmup.as_secs_f64(), "duration": plan.run.duration.as_secs_f64(),
+            "cooldown": plan.run.cooldown.as_secs_f64(),
+        },
+        "target": target(plan),
+        "populations": plan.populations.iter().enumerate().map(population).collect::<Vec<_>>(),
+        "room_sizes": { "min": sizes.iter().min(), "max": sizes.iter().max() },
+        "thresholds": plan.thresholds.len(),
+        "cores_available": cores(),
+        "forecast": forecast,
+    })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn networks_of(plan: &Plan, population: usize) -> BTreeMap<&str, u32> {
+    let mut networks = BTreeMap::new();
+    for participant in plan.participants.iter().filter(|p| usize::from(p.population) == population) {
+        *networks.entry(plan.networks[usize::from(participant.network)].name.as_str()).or_insert(0) += 1;
+    }
+    networks
+}
+
+fn target(plan: &Plan) -> String {
+    match &plan.target.adapter {
+        AdapterPlan::Reference(reference) => {
+            let workers = match reference.workers {
+                0 => "workers of its own choice".to_owned(),
+                1 => "1 worker".to_owned(),
+                n => format!("{n} workers"),
+            };
+            let egress = reference.egress.as_ref().map(|name| format!(", egress {name}")).unwrap_or_default();
+            format!("reference SFU, started by the run, {workers}{egress}")
+        }
+        AdapterPlan::Room { url } => format!("reference SFU at {}", redact_url(url)),
+        AdapterPlan::WhipWhep(whip) => {
+            let urls: Vec<String> = [&whip.whip, &whip.whep].into_iter().flatten().map(|url| redact_url(url)).collect();
+            format!("WHIP and WHEP, {}", urls.join(" · "))
+        }
+    }
+}
+
+fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
+    let mut out = format!(
+        "{}: {} in {}, seed {}\n\n",
+        plan.scenario,
+        many(forecast.participants, "participant"),
+        many(forecast.rooms, "room"),
+        plan.seed
+    );
+    let mut line = |name: &str, text: String| {
+        let _ = writeln!(out, "  {name:<10} {text}");
+    };
+    let run = &plan.run;
+    let [warmup, duration, cooldown] = [run.warmup, run.duration, run.cooldown].map(format_duration);
+    line("phases", format!("warm-up {warmup}, measured {duration}, cool-down {cooldown}"));
+    line("target", target(plan));
+    for (index, population) in plan.populations.iter().enumerate() {
+        let homes: Vec<String> = networks_of(plan, index).iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let absent = match population.absent {
+            0 => String::new(),
+            absent => format!("; {absent} more never come"),
+        };
+        line("people", format!("{} {} ({}){absent}", population.name, population.count, homes.join(", ")));
+    }
+    line("rooms", rooms(plan));
+    line("arrivals", arrivals(plan, forecast));
+    line("tracks", format!("{} published, {} received", forecast.tracks_published, forecast.tracks_received));
+    line("steady", flow(&forecast.steady));
+    line("peak", format!("{} at {:.0} s", flow(&forecast.peak), forecast.peak_at));
+    let files = limit.map_or(String::new(), |limit| format!(" of {}", grouped(limit as f64)));
+    line(
+        "generator",
+        format!(
+            "{:.2} cores of {}, {}, {} sockets, {} open files{files}",
+            forecast.cores,
+            cores(),
+            bytes(forecast.memory),
+            grouped(forecast.sockets as f64),
+            grouped(forecast.open_files as f64)
+        ),
+    );
+    if let Some(sfu) = forecast.sfu_cores {
+        line("sfu", format!("{sfu:.2} cores beside it"));
+    }
+    line("judged by", many(plan.thresholds.len() as u64, "threshold"));
+    let need = forecast.cores + forecast.sfu_cores.unwrap_or(0.0);
+    if need > cores() as f64 {
+        let _ = writeln!(out, "\nwarning: this needs about {need:.1} cores, and there are {}", cores());
+    }
+    out.push_str("\nPredicted from the plan: no RTCP, no retransmissions, nothing lost.\n");
+    out
+}
+
+fn rooms(plan: &Plan) -> String {
+    let sizes = || plan.rooms.iter().map(|room| room.participants.len() as u64);
+    let (least, most) = (sizes().min().unwrap_or(0), sizes().max().unwrap_or(0));
+    let of = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+    format!("{} of {of} people", grouped(plan.rooms.len() as f64))
+}
+
+fn arrivals(plan: &Plan, forecast: &Forecast) -> String {
+    let times = || {
+        plan.participants.iter().filter_map(|participant| match participant.arrival {
+            Arrival::At(at) => Some(at),
+            Arrival::InOrder(_) => None,
+        })
+    };
+    let mut parts = Vec::new();
+    if let (Some(first), Some(last)) = (times().min(), times().max()) {
+        parts.push(format!("{:.1} s to {:.1} s", first.as_secs_f64(), last.as_secs_f64()));
+    }
+    if plan.populations.iter().any(|population| population.concurrency.is_some()) {
+        parts.push(format!("at most {:.0} in at once", forecast.participants_at_once));
+    }
+    parts.push(format!("{:.0} joins, at most {:.0} a second", forecast.joins, forecast.joins_per_second));
+    if forecast.arrivals_dropped > 0 {
+        parts.push(format!("{} dropped", forecast.arrivals_dropped));
+    }
+    parts.join(", ")
+}
+
+fn flow(flow: &crate::plan::forecast::Flow) -> String {
+    let rate = |bits: f64| Bitrate((bits / 1e4).round() as u64 * 10_000).to_string();
+    format!(
+        "{} packets/s, {} up · {} packets/s, {} down",
+        grouped(flow.packets_up),
+        rate(flow.bits_up),
+        grouped(flow.packets_down),
+        rate(flow.bits_down)
+    )
+}
+
+fn many(n: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(n as f64), if n == 1 { "" } else { "s" })
+}
+
+/// Thousands apart, as in 12,345.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn bytes(bytes: u64) -> String {
+    match bytes {
+        n if n >= 1 << 30 => format!("{:.1} GiB", n as f64 / (1u64 << 30) as f64),
+        n => format!("{:.0} MiB", (n as f64 / (1u64 << 20) as f64).ceil()),
+    }
+}

@@ -1,0 +1,121 @@
+//! `throng run`: a scenario in, a judged and plotted run out.
+
+use super::load::{ScenarioArguments, load_text};
+use super::panel::{self, Panel};
+use super::{artifacts, fail, interrupt};
+use crate::drive::live::{self, wall};
+use crate::outcome::{Outcome, io};
+use crate::plan::Plan;
+use crate::scenario::Scenario;
+use crate::scenario::secret::redact_command;
+use clap::Args;
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Exit code of a run that passed and whose artifacts could not all be written: it must not look like a pass.
+const NOT_WRITTEN: u8 = 1;
+
+/// `run`
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    scenario: ScenarioArguments,
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+/// What every verb that runs something takes.
+#[derive(Args, Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Directory for the artifacts, instead of `reports/<name>-<utc time>`
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print the outcome as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Load a target that is not on this machine, because it is yours
+    #[arg(long)]
+    pub i_own_target: bool,
+}
+
+/// Runs it.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let file = arguments.scenario.file.display().to_string();
+    match std::fs::read_to_string(&arguments.scenario.file) {
+        Ok(text) => run_text(&file, &text, &arguments.scenario.set, arguments.scenario.seed, &arguments.options),
+        Err(error) => fail(&format!("cannot read the scenario `{file}`: {error}")),
+    }
+}
+
+/// Runs a scenario's text; `file` is its name for messages.
+#[must_use]
+pub fn run_text(file: &str, text: &str, set: &[String], seed: Option<u64>, options: &RunOptions) -> ExitCode {
+    let run_id = format!("{:08x}", wall::random_bits());
+    let (scenario, plan) = match load_text(file, text, set, seed, Some(&run_id)) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let formats = plan.output.formats.clone();
+    let dir = artifacts::directory(options.out.as_deref(), &plan.output, &plan.scenario, &wall::file_stamp());
+    if let Err(sentence) = artifacts::prepare(&dir) {
+        return fail(&sentence);
+    }
+    let (outcome, warnings) = match drive(&scenario, plan, options) {
+        Ok(driven) => driven,
+        Err(code) => return code,
+    };
+    let written = artifacts::write(&dir, &outcome, &formats);
+    tell(&outcome, warnings, &dir, options);
+    let code = super::exit(outcome.exit_code);
+    match written {
+        Ok(()) => code,
+        Err(sentence) => {
+            let _ = fail(&sentence);
+            if outcome.exit_code == 0 { ExitCode::from(NOT_WRITTEN) } else { code }
+        }
+    }
+}
+
+/// Drives the run with the panel in front of it.
+fn drive(scenario: &Scenario, plan: Plan, options: &RunOptions) -> Result<(Outcome, u64), ExitCode> {
+    let interrupted =
+        interrupt::watch(panel::restore).map_err(|error| fail(&format!("signals cannot be watched: {error}")))?;
+    let arguments: Vec<String> = std::env::args().collect();
+    let driving = live::Options {
+        i_own_target: options.i_own_target,
+        interrupted,
+        command: redact_command(arguments.iter().map(String::as_str)),
+        scenario_text: scenario.redacted_text(),
+    };
+    let quiet = options.quiet || options.json;
+    let panel = if quiet { Panel::quiet() } else { Panel::start(std::io::stderr().is_terminal()) };
+    let panel = RefCell::new(panel);
+    let outcome = live::run(plan, &driving, &mut |status| panel.borrow_mut().draw(status), &mut |warning| {
+        panel.borrow_mut().warn(warning)
+    });
+    let panel = panel.into_inner();
+    let warnings = panel.warnings();
+    panel.finish("");
+    match outcome {
+        Ok(outcome) => Ok((outcome, warnings)),
+        Err(error) => {
+            let _ = fail(&error.to_string());
+            Err(ExitCode::from(error.exit_code()))
+        }
+    }
+}
+
+fn tell(outcome: &Outcome, warnings: u64, dir: &Path, options: &RunOptions) {
+    if options.json {
+        let _ = super::print(&io::to_json(outcome));
+    } else if !options.quiet {
+        let report = dir.join("report.html").display().to_string();
+        let _ = super::print(&panel::closing(outcome, warnings, Some(&report), panel::look()));
+    }
+}
