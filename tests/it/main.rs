@@ -1,0 +1,3 @@
+//! throng's integration tests, one binary.
+
+mod tidy;
