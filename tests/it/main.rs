@@ -1,3 +1,5 @@
 //! throng's integration tests, one binary.
 
+mod live;
 mod tidy;
+mod turns;

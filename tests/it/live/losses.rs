@@ -1,0 +1,96 @@
+//! What receivers count as lost is what the links report as lost, packet for packet.
+
+use super::harness::{LATE_IS_FINE, run};
+use crate::turns::alone;
+
+/// Loss begins once everybody's streams run and ends before they do: what is lost before a stream's first packet or
+/// after its last one is unknowable to a receiver. The sound of `leaky` is lost on its uplink; SFUs do not ask for sound
+/// again, so what its link lost is missing at everybody.
+fn scenario() -> String {
+    format!(
+        r#"
+version = 1
+name = "losses"
+seed = 3
+[run]
+warmup = "2s"
+duration = "4s"
+cooldown = "1500ms"
+{LATE_IS_FINE}
+[media.mic]
+kind = "audio"
+codec = "opus"
+[media.hot]
+kind = "audio"
+codec = "opus"
+[media.cam]
+kind = "video"
+codec = "vp8"
+size = "640x360"
+fps = 25
+bitrate = "500kbps"
+cc = "fixed"
+[network.clean]
+[network.lossy]
+schedule = [
+  {{ at = "2500ms", down = {{ loss = {{ model = "iid", p = 0.05 }} }} }},
+  {{ at = "5500ms", down = {{ loss = {{ model = "none" }} }} }},
+]
+[network.leaky]
+schedule = [
+  {{ at = "2500ms", up = {{ loss = {{ model = "iid", p = 0.05 }} }} }},
+  {{ at = "5500ms", up = {{ loss = {{ model = "none" }} }} }},
+]
+[[population]]
+name = "speaker"
+count = 1
+publish = ["mic", "cam"]
+subscribe = "none"
+[[population]]
+name = "leaky"
+count = 1
+publish = ["hot"]
+subscribe = "none"
+network = "leaky"
+[[population]]
+name = "control"
+count = 1
+network = "clean"
+[[population]]
+name = "lossy"
+count = 4
+network = "lossy"
+"#
+    )
+}
+
+#[test]
+fn receivers_count_every_packet_that_a_link_loses_and_no_other() {
+    let _turn = alone();
+    let ran = run(&scenario());
+    let down = ran.lost("lossy", "down", "media");
+    let up = ran.lost("leaky", "up", "media");
+    // 3 s × 4 viewers × about 150 packets/s × 5 %, and 3 s × 50 packets/s × 5 %.
+    assert!((50..180).contains(&down), "{down} lost on downlinks");
+    assert!((1..25).contains(&up), "{up} lost on the uplink");
+    assert_eq!(ran.numerator("rtp.loss_net", &[("population", "control"), ("media", "hot")]), up, "uplink");
+    assert_eq!(ran.numerator("rtp.loss_net", &[("population", "lossy")]), down + 4 * up, "downlinks");
+    let residual = ran.numerator("rtp.loss_residual", &[("population", "lossy"), ("media", "cam")]);
+    let net = ran.numerator("rtp.loss_net", &[("population", "lossy"), ("media", "cam")]);
+    assert!(residual < net, "retransmissions repair: {residual} of {net} stay lost");
+    assert!(ran.count("rtp.rtx_rcvd", &[("population", "lossy")]) > 0);
+}
+
+#[test]
+fn without_loss_nobody_counts_any() {
+    let _turn = alone();
+    let ran = run(&scenario().replace("p = 0.05", "p = 0.0"));
+    for metric in ["rtp.loss_net", "rtp.loss_residual", "rtp.loss_late", "rtp.reorder"] {
+        assert_eq!(ran.numerator(metric, &[]), 0, "{metric}");
+    }
+    for metric in ["rtp.nack_sent", "rtp.rtx_rcvd", "rtp.dup"] {
+        assert_eq!(ran.count(metric, &[]), 0, "{metric}");
+    }
+    assert_eq!(ran.lost("lossy", "down", "media") + ran.lost("leaky", "up", "media"), 0);
+    assert!(ran.count("rtp.packets_received", &[]) > 2_000);
+}

@@ -1,0 +1,14 @@
+//! Proof that the figures are true: the real program runs small scenarios over loopback, and what was injected is read
+//! back from `outcome.json`. Each figure moves by what was injected, and is zero, or the control's, without it.
+
+mod bad_days;
+mod black;
+mod delays;
+mod harness;
+mod keyframes;
+mod losses;
+mod outages;
+mod read;
+mod remb;
+mod rooms;
+mod secrets;
