@@ -1,5 +1,6 @@
 //! throng's integration tests, one binary.
 
+mod cli;
 mod live;
 mod tidy;
 mod turns;
