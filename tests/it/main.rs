@@ -1,6 +1,7 @@
 //! throng's integration tests, one binary.
 
 mod cli;
+mod interop;
 mod live;
 mod tidy;
 mod turns;
