@@ -4,4 +4,5 @@ mod cli;
 mod interop;
 mod live;
 mod tidy;
+mod totality;
 mod turns;

@@ -1,0 +1,103 @@
+//! Payloads: VP8, H.264, Opus, and the stamp that throng writes into each.
+
+use throng::clock::Instant;
+use throng::conference::Codec;
+use throng::media::payload::{filler_of, frame_crc_update};
+use throng::media::{Found, STAMP_LEN, Stamp};
+use throng::rtp::{h264, opus, vp8};
+
+pub fn vp8_seeds() -> Vec<Vec<u8>> {
+    let mut keyframe = vec![0; 40];
+    vp8::write_descriptor(&mut keyframe, true, 32_760, 255);
+    let header = vp8::FrameHeader { keyframe: true, shown: true, first_partition: 900, size: Some((640, 360)) };
+    let at = vp8::parse(&keyframe).expect("a descriptor was written").descriptor.len;
+    header.write(&mut keyframe[at..]);
+    vec![keyframe, vec![0x90, 0xF0, 0x7F, 0x01, 0xA3, 0x11, 0, 0]]
+}
+
+pub fn vp8(bytes: &[u8]) {
+    let _ = vp8::FrameHeader::parse(bytes);
+    let Some(packet) = vp8::parse(bytes) else { return };
+    assert!((1..=6).contains(&packet.descriptor.len) && packet.descriptor.len <= bytes.len());
+    assert!(!packet.starts_keyframe() || packet.starts_frame());
+    assert!(packet.descriptor.picture_id.is_none_or(|id| id.value() < 1 << 15));
+    payload(Codec::Vp8, bytes);
+}
+
+pub fn h264_seeds() -> Vec<Vec<u8>> {
+    let mut sps = [0; h264::headers::MAX_SPS_LEN];
+    let len = h264::headers::write_sps(640, 360, 30.0, &mut sps);
+    let mut aggregate = vec![h264::aggregate_header(), 0, len as u8];
+    aggregate.extend_from_slice(&sps[..len]);
+    aggregate.extend_from_slice(&[0, 4, 0x68, 0xCE, 0x3C, 0x80]);
+    let mut fragment = h264::fragment_prefix(0x65, true, false).to_vec();
+    fragment.extend_from_slice(&h264::headers::slice(true, 0, 0));
+    let mut sei = vec![0; 120];
+    h264::headers::write_sei_prefix(64, &mut sei);
+    vec![aggregate, fragment, sei]
+}
+
+pub fn h264(bytes: &[u8]) {
+    let key = h264::starts_keyframe(bytes);
+    match h264::parse(bytes) {
+        Some(h264::Packet::Aggregate(nals)) => {
+            assert!(nals.map(|nal| nal.len() + 2).sum::<usize>() < bytes.len());
+        }
+        Some(h264::Packet::Fragment(fragment)) => assert!(fragment.bytes.len() + 2 == bytes.len()),
+        Some(h264::Packet::Single(nal)) => assert!(nal.len() == bytes.len()),
+        None => assert!(!key),
+    }
+    if let Some(data) = h264::headers::read_sei(bytes) {
+        assert!(data.len() < bytes.len());
+    }
+    payload(Codec::H264, bytes);
+}
+
+pub fn opus_seeds() -> Vec<Vec<u8>> {
+    vec![vec![0x78, 1, 2, 3], vec![0xFB, 0x83, 4, 5, 6, 7], vec![0x08]]
+}
+
+pub fn opus(bytes: &[u8]) {
+    assert!(opus::duration(bytes).is_none_or(|sound| !sound.is_zero() && sound.as_millis() <= 120));
+    let _ = opus::is_dtx(bytes);
+    payload(Codec::Opus, bytes);
+}
+
+pub fn stamp_seeds() -> Vec<Vec<u8>> {
+    let stamp = Stamp {
+        layer: 0,
+        media: 1,
+        publisher: 2,
+        room: 3,
+        frame: 4,
+        frame_bytes: 1_000,
+        due: Instant::from_millis(5),
+        left: Some(Instant::from_millis(6)),
+        payload_crc: 0,
+    };
+    [0, 17]
+        .map(|at| {
+            let mut payload = vec![0x55; at + STAMP_LEN + 20];
+            stamp.write(&mut payload[at..]);
+            payload
+        })
+        .to_vec()
+}
+
+pub fn stamp(bytes: &[u8]) {
+    if let Found::Stamp(stamp, at) = Stamp::find(bytes) {
+        assert_eq!(Stamp::read(&bytes[at..]), Some(stamp), "what is found can be read there");
+        let mut patched = bytes.to_vec();
+        assert!(Stamp::patch_left(&mut patched[at..], Instant::from_millis(99)));
+        let again = Stamp::read(&patched[at..]).expect("a patched stamp is whole");
+        assert_eq!(again.left, Some(Instant::from_millis(99)));
+    }
+    assert!(Stamp::read(bytes).is_none() || Stamp::begins(bytes));
+    let _ = Stamp::patch_left(&mut bytes.to_vec(), Instant::from_millis(1));
+}
+
+fn payload(codec: Codec, bytes: &[u8]) {
+    assert!(filler_of(codec, bytes).len() <= bytes.len());
+    let _ = frame_crc_update(codec, 0, bytes);
+    stamp(bytes);
+}
