@@ -1,8 +1,9 @@
 //! What a plan will offer and cost, before a single packet: packets, bits, sockets, memory, cores.
 //!
-//! The cost model is measured on a two-core machine: 5 µs of CPU a packet sent, 2.5 µs a packet received, 0.4 ms a
-//! join, 100 KiB a participant; the reference SFU's legs (plain str0m) 11.8 µs a packet sent and 9.9 µs a packet
-//! received. RTCP, retransmissions and what networks drop are not in the figures.
+//! The cost model is what runs of `scenarios/quickstart.toml` and `scenarios/thousand.toml` cost on a shared machine of
+//! two cores: 16 µs of CPU a packet sent or received, links and measures included, 0.4 ms a join, 32 MiB and 110 KiB a
+//! participant; the reference SFU 20 µs a packet forwarded. RTCP, retransmissions and what networks drop are not in the
+//! figures.
 
 use super::presence::{Buckets, presence};
 use super::target::AdapterPlan;
@@ -13,15 +14,17 @@ use crate::media::source::Source;
 use serde::Serialize;
 
 /// CPU seconds a packet sent.
-pub const COST_SENT: f64 = 5e-6;
+pub const COST_SENT: f64 = 16e-6;
 /// CPU seconds a packet received.
-pub const COST_RECEIVED: f64 = 2.5e-6;
+pub const COST_RECEIVED: f64 = 16e-6;
 /// CPU seconds a join.
 pub const COST_JOIN: f64 = 4e-4;
 /// Bytes a participant.
-pub const COST_MEMORY: u64 = 100 * 1024;
+pub const COST_MEMORY: u64 = 110 * 1024;
+/// Bytes of the generator without anybody: program, histograms, plan.
+pub const COST_MEMORY_BASE: u64 = 32 << 20;
 /// CPU seconds of the reference SFU a packet forwarded.
-pub const COST_SFU_SENT: f64 = 11.8e-6;
+pub const COST_SFU_SENT: f64 = 20e-6;
 /// CPU seconds of the reference SFU a packet received.
 pub const COST_SFU_RECEIVED: f64 = 9.9e-6;
 /// Files that the process has open besides sockets of participants.
@@ -217,7 +220,7 @@ impl Forecast {
             peak_at: busiest as f64 * buckets.width,
             sockets,
             open_files: sockets + OTHER_FILES,
-            memory: plan.participants.len() as u64 * COST_MEMORY,
+            memory: COST_MEMORY_BASE + plan.participants.len() as u64 * COST_MEMORY,
             cores: most(&mut (0..buckets.count).map(cost)),
             sfu_cores: reference.then(|| most(&mut (0..buckets.count).map(sfu))),
         }

@@ -207,9 +207,9 @@ per_room = 10
     assert!((forecast.steady.packets_down - 2.0 * 50.0 * (3.0 * 10.0 + 3.0 * 2.0)).abs() < 1e-6, "{forecast:?}");
     assert!((forecast.steady.bits_up - 300.0 * (80.0 + 44.0) * 8.0).abs() < 1e-3, "{forecast:?}");
     assert_eq!((forecast.tracks_published, forecast.tracks_received), (6, 72));
-    assert_eq!((forecast.sockets, forecast.open_files, forecast.memory), (52, 116, 26 * 102_400));
+    assert_eq!((forecast.sockets, forecast.open_files, forecast.memory), (52, 116, (32 << 20) + 26 * 112_640));
     let joins = 26.0 * 0.4e-3;
-    assert!((forecast.cores - (300.0 * 5e-6 + 3_600.0 * 2.5e-6 + joins)).abs() < 1e-9, "{forecast:?}");
+    assert!((forecast.cores - (3_900.0 * 16e-6 + joins)).abs() < 1e-9, "{forecast:?}");
 }
 
 #[test]
