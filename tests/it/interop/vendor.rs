@@ -131,16 +131,27 @@ fn what_throng_publishes_is_opened_by_a_foreign_stack_packet_for_packet() {
     let running = run(&sfu, 5, publishers);
     let peer = runtime.block_on(Peer::play(&sfu.url("/whep/agree-it-1/publishers-1")));
     let outcome = running.join().expect("the run ends");
+    // The peer's own tasks get to a packet after the SFU has sent it. What comes before the peer has its keys, or with
+    // the goodbye, may never be read: at most one packet of a stream at either end, for the middle has no gap (below).
+    let unread = || sfu.counter("packets_out").checked_sub(peer.got().len() as u64);
+    becomes(Duration::from_secs(1), || unread() == Some(0));
+    assert!(
+        unread().is_some_and(|packets| packets <= 4),
+        "of the {} packets that the SFU sent {:?} were not read",
+        sfu.counter("packets_out"),
+        unread()
+    );
     let got = peer.got();
     runtime.block_on(peer.leave());
     assert_eq!(outcome.participants.joined, 1, "{:?}", outcome.participants_detail);
 
     let published = |metric: &str, media: &str| {
-        let of_media = outcome
-            .metrics
-            .iter()
-            .filter(|m| m.name == metric && m.labels.get("media").is_some_and(|label| label == media));
-        of_media.map(|m| m.count).max().expect("it was counted")
+        // Those that a phase holds, and there only, make up the whole run.
+        let of_media = outcome.metrics.iter().filter(|m| {
+            let labels = &m.labels;
+            m.name == metric && labels.contains_key("phase") && labels.get("media").is_some_and(|label| label == media)
+        });
+        of_media.map(|m| m.count).sum::<u64>()
     };
     for (payload_type, media, metric) in [(AUDIO, "mic", "rtp.packets_sent"), (VIDEO, "cam", "video.frames_published")]
     {
@@ -150,11 +161,10 @@ fn what_throng_publishes_is_opened_by_a_foreign_stack_packet_for_packet() {
         assert_eq!(distinct.len(), stamps.len(), "{media}: no frame came twice");
         assert_eq!(stamps.len() as u64, last - first + 1, "{media}: every frame from the first to the last came");
         let published = published(metric, media);
-        // The goodbye may overtake the last packets, and what is due with the end of the run is sent and not counted.
-        assert!(last.abs_diff(published) < 3, "{media}: frame {last} was the last of {published}");
+        // The WebSocket's goodbye may overtake the very last packets.
+        assert!(last < published && last + 3 > published, "{media}: frame {last} was the last of {published}");
     }
     let frames = got.iter().filter(|packet| packet.payload_type == VIDEO && packet.marker).count();
     assert!(frames.abs_diff(stamps(&got, VIDEO).len()) <= 1, "each frame ends with its marker");
-    assert_eq!(sfu.counter("packets_out"), got.len() as u64, "the SFU sent what was received");
     assert_eq!(sfu.counter("retransmissions"), 0);
 }
