@@ -47,7 +47,7 @@ pub(super) struct Received {
     by_ssrc: FxHashMap<u32, (u16, bool)>,
     /// When each stream has something to do by itself; `None` for one that ended.
     dues: Vec<Option<Instant>>,
-    /// Payload types that carry retransmissions, a bit each: in one bundle a payload type means one thing (RFC 8843 §7.1.1).
+    /// Payload types that carry retransmissions, a bit each: in one bundle a payload type means one thing (RFC 8843 §9.1.1).
     rtx_payload_types: u128,
     /// Announced without an SSRC: matched by mid, then by payload type.
     unmatched: Vec<ReceiveParameters>,
