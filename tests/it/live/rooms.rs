@@ -20,7 +20,7 @@ kind = "video"
 codec = "vp8"
 size = "320x180"
 fps = 15
-bitrate = "100kbps"
+bitrate = "300kbps"
 cc = "fixed"
 [rooms]
 count = 2
