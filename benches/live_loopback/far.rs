@@ -74,6 +74,8 @@ pub struct Far<'a> {
     /// RTP packets that came, and that were sent.
     pub received: u64,
     pub sent: u64,
+    /// A participant was lost: whoever is measured did not answer in time.
+    pub failed: Option<String>,
 }
 
 impl<'a> Far<'a> {
@@ -100,6 +102,7 @@ impl<'a> Far<'a> {
             reports: 0,
             received: 0,
             sent: 0,
+            failed: None,
         }
     }
 
@@ -269,7 +272,7 @@ impl<'a> Far<'a> {
                     let _ = self.sockets[peer.room as usize].send_group(to, &bytes, bytes.len());
                 }
                 Output::Event(Event::Keys(session)) => peer.srtp = Some(session),
-                Output::Event(Event::Failed(cause, detail)) => panic!("{cause:?}: {detail}"),
+                Output::Event(Event::Failed(cause, detail)) => self.failed = Some(format!("{cause:?}: {detail}")),
                 Output::Event(_) => {}
             }
         }
