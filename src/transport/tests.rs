@@ -159,3 +159,23 @@ fn a_peer_that_falls_silent_is_noticed_by_its_consent() {
     assert_eq!(*cause, Cause::TransportFailed);
     assert!(detail.contains("consent"), "{detail}");
 }
+
+#[test]
+fn a_peer_with_one_usable_address_is_the_only_one_and_with_two_it_is_not() {
+    for others in [0, 1] {
+        let mut pair = Pair::new();
+        let mut parameters = [0, 1].map(|end| pair.ends[end].local_parameters());
+        if others == 1 {
+            let second = parameters[1].candidates[0].replace(" 6000 ", " 6001 ");
+            parameters[1].candidates.push(second);
+        }
+        for end in [0, 1] {
+            pair.ends[end].connect(pair.now, &parameters[1 - end], end == 0, any).expect("it begins");
+        }
+        assert_eq!(pair.ends[0].only_peer(), None, "nobody has answered");
+        pair.run(Duration::from_secs(3), [true, true]);
+        assert!(pair.keys[0].is_some());
+        let only = (others == 0).then_some(pair.addresses[1]);
+        assert_eq!(pair.ends[0].only_peer(), only, "{:?}", parameters[1].candidates);
+    }
+}
