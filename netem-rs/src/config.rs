@@ -157,8 +157,9 @@ impl LinkConfig {
             && self.duplicate == 0.0
     }
 
-    /// The shortest time on the wire that these conditions allow.
-    pub(crate) fn shortest_delay(&self) -> Duration {
+    /// The shortest time on the wire that these conditions allow: no packet arrives sooner after it was offered.
+    #[must_use]
+    pub fn shortest_delay(&self) -> Duration {
         match self.delay_variation {
             Some(DelayVariation::Normal { max, .. }) => self.delay.saturating_sub(max),
             Some(DelayVariation::Gaussian { .. } | DelayVariation::Uniform { .. }) | None => self.delay,

@@ -106,6 +106,8 @@ pub(super) struct Leg {
     pub has_left: bool,
     /// Adapter, path or transport were told something: their outputs and their timeouts are to be asked for.
     pub stirred: bool,
+    /// How long a frame may wait until it is made: the uplink lets nothing out sooner, so that nobody can tell.
+    pub hold: Duration,
     /// When one of the three has something to do by itself, as of the last [`Leg::rest`].
     control_due: Option<Instant>,
 }
@@ -150,6 +152,7 @@ impl Leg {
             ended: false,
             has_left: false,
             stirred: true,
+            hold: Duration::ZERO,
             control_due: None,
         }
     }
@@ -187,9 +190,17 @@ impl Leg {
         if self.has_left {
             return self.control_due;
         }
-        let publications = self.publications.iter().filter_map(Publication::poll_timeout).min();
-        let dues = [self.control_due, publications, self.received.poll_timeout(), self.next_feedback, self.next_report];
+        let frames = self.frames_due().map(|due| due + self.hold);
+        let reports = self.publications.iter().map(Publication::report_due).min();
+        let received = self.received.poll_timeout();
+        let dues = [self.control_due, frames, reports, received, self.next_feedback, self.next_report];
         dues.into_iter().flatten().min()
+    }
+
+    /// When the next frame is due. It is made then, or when the client is told something after that, at the latest
+    /// [`Self::hold`] later.
+    pub fn frames_due(&self) -> Option<Instant> {
+        if self.has_left { None } else { self.publications.iter().filter_map(Publication::frame_due).min() }
     }
 
     /// Nothing is left to be moved on: keeps when the control plane wants to be told the time again, so that media does

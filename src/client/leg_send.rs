@@ -5,7 +5,7 @@ use super::leg::{FEEDBACK_EVERY, Leg, REPORT_EVERY, Role};
 use super::network::{Conditions, Network};
 use super::shared::Shared;
 use super::turn::Turn;
-use crate::clock::Instant;
+use crate::clock::{Duration, Instant};
 use crate::metrics::catalog::Metric;
 use crate::participant::Outgoing;
 use crate::participant::cache::Written;
@@ -22,6 +22,8 @@ use std::net::SocketAddr;
 
 /// SRTCP adds at most this much: 16 bytes of tag and 4 of index.
 const SRTCP_OVERHEAD: u16 = 20;
+/// The longest that the making of a frame is put off.
+const MAX_HOLD: Duration = Duration::from_millis(20);
 /// Reception reports in one packet (RFC 3550 §6.4.2).
 const MAX_REPORTS: usize = 31;
 
@@ -35,7 +37,9 @@ pub(super) fn legs(shared: &Shared, me: u32, seed: &Seed, conditions: &Condition
         let seed = seed.indexed("leg", u64::from(index));
         let mut path = Stream::new(conditions.up.clone(), conditions.down.clone(), seed.child("signalling"));
         path.set_outage(now, conditions.up_outage, conditions.down_outage);
-        legs.push(Leg::new(index, role, adapter, path, &seed));
+        let mut leg = Leg::new(index, role, adapter, path, &seed);
+        leg.hold = hold(&conditions.up);
+        legs.push(leg);
     };
     match &shared.plan.target.adapter {
         AdapterPlan::Reference(_) | AdapterPlan::Room { .. } => {
@@ -75,34 +79,47 @@ fn kinds_played(shared: &Shared, me: u32, publisher: u32) -> Vec<crate::conferen
 
 /// Offers a datagram to the uplink: at once when nothing would happen to it there.
 fn send(leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad) {
+    send_at(turn.now, leg, turn, network, load);
+}
+
+/// As [`send`], with the time at which it enters.
+fn send_at(at: Instant, leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad) {
     let item = UpItem { session: turn.session, leg: leg.index, load };
     if network.up.pass(item.class(), item.wire_size()) {
         leg.emit(turn, &item.load);
     } else {
-        network.up.handle_packet(turn.now, item);
+        network.up.handle_packet(at, item);
     }
 }
 
+/// How long the making of frames may be put off on an uplink with this delay: as long as nobody can see it, and short
+/// enough for an interval's counts to be those of its own frames.
+fn hold(up: &netem::LinkConfig) -> Duration {
+    up.shortest_delay().min(MAX_HOLD)
+}
+
 impl Leg {
-    /// Sends the frames that are due, and the sender reports.
-    pub fn produce(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
-        for index in 0..self.publications.len() {
-            self.produce_one(turn, network, index);
+    /// Makes the frames that were due by `until`, in the order in which they were, and offers them to the uplink as of
+    /// then.
+    pub fn produce(&mut self, turn: &mut Turn<'_>, network: &mut Network, until: Instant) {
+        while let Some(due) = self.frames_due().filter(|due| *due <= until) {
+            for index in 0..self.publications.len() {
+                if self.publications[index].frame_due() == Some(due) {
+                    self.produce_one(turn, network, index, due);
+                }
+            }
         }
     }
 
-    fn produce_one(&mut self, turn: &mut Turn<'_>, network: &mut Network, index: usize) {
-        let now = turn.now;
-        if self.publications[index].poll_timeout().is_none_or(|at| at > now) {
-            return;
-        }
+    fn produce_one(&mut self, turn: &mut Turn<'_>, network: &mut Network, index: usize, at: Instant) {
+        let (now, hold) = (turn.now, self.hold);
         let media = Some(self.publications[index].media());
         let mut frame = std::mem::take(&mut turn.sink.frame);
         let mut outgoing = std::mem::take(&mut turn.sink.outgoing);
         let mut worst = now;
-        let produced = self.publications[index].produce(now, &mut frame, &mut outgoing, |due| {
+        let produced = self.publications[index].produce(at, &mut frame, &mut outgoing, |due| {
             worst = worst.min(due);
-            turn.record(Metric::HarnessSendLateness, None, due, now.saturating_since(due));
+            turn.record(Metric::HarnessSendLateness, None, due, now.saturating_since(due + hold));
         });
         if produced.frames > 0 {
             let video = self.publications[index].is_video();
@@ -114,14 +131,20 @@ impl Leg {
             self.publications[index].sent.add(produced);
         }
         for packet in outgoing.drain(..) {
-            send(self, turn, network, UpLoad::Media(packet));
+            send_at(at, self, turn, network, UpLoad::Media(packet));
         }
         turn.sink.frame = frame;
         turn.sink.outgoing = outgoing;
-        self.report_sent(turn, network, index);
     }
 
-    fn report_sent(&mut self, turn: &mut Turn<'_>, network: &mut Network, index: usize) {
+    /// Sends the sender reports that are due.
+    pub fn report_sent(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
+        for index in 0..self.publications.len() {
+            self.report_one(turn, network, index);
+        }
+    }
+
+    fn report_one(&mut self, turn: &mut Turn<'_>, network: &mut Network, index: usize) {
         let ntp = turn.ntp();
         let publication = &mut self.publications[index];
         if let Some(info) = publication.report(turn.now, ntp) {
@@ -334,6 +357,7 @@ impl Leg {
     /// The conditions of the network changed.
     pub fn apply(&mut self, turn: &mut Turn<'_>, conditions: &Conditions) {
         self.stirred = true;
+        self.hold = hold(&conditions.up);
         self.path.0.apply(turn.now, conditions.up.clone(), conditions.down.clone());
         self.path.0.set_outage(turn.now, conditions.up_outage, conditions.down_outage);
     }

@@ -55,6 +55,8 @@ pub struct Client {
     story: Story,
     /// When the session has something to do by itself, apart from its links.
     session_due: Option<Instant>,
+    /// When its next frame is due.
+    frames_due: Option<Instant>,
     /// A datagram got past the link since the last time that everything was moved on.
     stirred: bool,
 }
@@ -87,6 +89,7 @@ impl Client {
             milestones: VecDeque::new(),
             story: Story::default(),
             session_due: None,
+            frames_due: None,
             stirred: false,
         }
     }
@@ -179,15 +182,14 @@ impl Client {
     /// Call once after a batch of [`Self::handle_datagram`].
     pub fn handle_batch_end(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
         // What went into the link comes out of it when it is due.
-        if self.stirred {
+        if self.stirred || self.network.down.poll_timeout().is_some_and(|at| at <= now) {
             self.settle(now, shared, sink);
         }
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
-        let network = &shared.plan.networks[usize::from(shared.participant(self.index).network)];
-        let changed = self.network.handle_timeout(now, network);
+        let changed = self.change_network(now, shared, sink);
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
             if changed {
@@ -208,6 +210,30 @@ impl Client {
         }
     }
 
+    /// Applies the changes of the network that are due: what was due before one enters before it. True when there were
+    /// any.
+    fn change_network(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) -> bool {
+        let mut changed = false;
+        while let Some(at) = self.network.next_change().filter(|at| *at <= now) {
+            self.produce(now, at, shared, sink);
+            let network = &shared.plan.networks[usize::from(shared.participant(self.index).network)];
+            changed |= self.network.handle_timeout(at, network);
+        }
+        changed
+    }
+
+    /// Makes the frames that were due by `until`: nothing else may happen before them.
+    fn produce(&mut self, now: Instant, until: Instant, shared: &Shared, sink: &mut Sink) {
+        if self.frames_due.is_none_or(|due| due > until) {
+            return;
+        }
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
+            session.produce(&mut turn, &mut self.network, until);
+            self.frames_due = session.frames_due();
+        }
+    }
+
     /// When to be told the time again; `None` when nothing will happen by itself.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -219,6 +245,19 @@ impl Client {
         let network = self.session.as_ref().and_then(|_| self.network.poll_timeout());
         let partings = self.partings.iter().filter_map(Parting::poll_timeout).min();
         [self.session_due, away, network, partings].into_iter().flatten().min()
+    }
+
+    /// How long its downlink holds every packet at least: what is told that much later cannot be told apart. Nothing
+    /// where nobody is there to receive.
+    #[must_use]
+    pub fn downlink_delay(&self) -> Duration {
+        if self.session.is_some() { self.network.down.config().shortest_delay() } else { Duration::ZERO }
+    }
+
+    /// When the conditions of its network change next.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Instant> {
+        self.session.as_ref().and_then(|_| self.network.next_change())
     }
 
     /// Whether it left while an offer was on its way, and has yet to undo what may come of it.
@@ -234,12 +273,13 @@ impl Client {
 
     /// One interval of the series ended: keeps the timeline and answers what the panel shows.
     pub fn handle_interval(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) -> Snapshot {
+        self.produce(now, now, shared, sink);
         let mut turn = self.turn(now, shared, sink);
         let snapshot = match &mut self.session {
             Some(session) => session.handle_interval(&mut turn),
             None => Snapshot::default(),
         };
-        self.session_due = self.session.as_ref().and_then(|session| session.poll_timeout());
+        self.note_due();
         self.story.interval(snapshot);
         self.record_links(&mut self.turn(now, shared, sink));
         snapshot
@@ -247,6 +287,7 @@ impl Client {
 
     /// Leaves before its time: its population shrinks.
     pub fn leave(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        self.produce(now, now, shared, sink);
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
             session.leave_in_order(&mut turn, now);
@@ -258,6 +299,7 @@ impl Client {
 
     /// Leaves in order: the run has ended. Joins that had not finished are censored.
     pub fn finish(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        self.produce(now, now, shared, sink);
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
             session.finish(&mut turn);
@@ -306,6 +348,7 @@ impl Client {
     /// Moves everything on until nothing is left to do at `now`, then sees whether the session ended.
     fn settle(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
         self.stirred = false;
+        self.produce(now, now, shared, sink);
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
             session.settle(&mut turn, &mut self.network);
@@ -316,7 +359,12 @@ impl Client {
                 self.handle_ended(now, ended, shared, sink);
             }
         }
+        self.note_due();
+    }
+
+    fn note_due(&mut self) {
         self.session_due = self.session.as_ref().and_then(|session| session.poll_timeout());
+        self.frames_due = self.session.as_ref().and_then(|session| session.frames_due());
     }
 
     fn handle_ended(&mut self, now: Instant, ended: Ended, shared: &Shared, sink: &mut Sink) {

@@ -85,8 +85,13 @@ impl Network {
     /// When something happens on the links, or about them, by itself.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let change = self.changes.get(self.next).map(|change| change.at);
-        [change, self.up.poll_timeout(), self.down.poll_timeout()].into_iter().flatten().min()
+        [self.next_change(), self.up.poll_timeout(), self.down.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// When the next change is due.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Instant> {
+        self.changes.get(self.next).map(|change| change.at)
     }
 
     /// Applies the changes that are due; true when there were any.

@@ -9,7 +9,7 @@ use super::sink::Order;
 use super::story::Snapshot;
 use super::turn::Turn;
 use super::window::{Edge, Window};
-use crate::clock::Instant;
+use crate::clock::{Duration, Instant};
 use crate::conference::protocol::RosterTrack;
 use crate::conference::{Cause, Phase, TrackName};
 use crate::metrics::catalog::Metric;
@@ -138,12 +138,28 @@ impl Session {
         }
     }
 
+    /// When the next frame is due; it may be made later, but before anything else happens.
+    pub fn frames_due(&self) -> Option<Instant> {
+        self.legs.iter().filter_map(Leg::frames_due).min()
+    }
+
+    /// Makes the frames that were due by `until`. Totals of tracks are those of the measured window, so its edges are
+    /// followed in between.
+    pub fn produce(&mut self, turn: &mut Turn<'_>, network: &mut Network, until: Instant) {
+        while let Some(at) = self.window.poll_timeout().filter(|at| *at <= until) {
+            let before = at.saturating_sub(Duration::from_nanos(1));
+            self.legs.iter_mut().for_each(|leg| leg.produce(turn, network, before));
+            self.follow_window(turn, at);
+        }
+        self.legs.iter_mut().for_each(|leg| leg.produce(turn, network, until));
+    }
+
     pub fn handle_timeout(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
-        self.follow_window(turn);
+        self.produce(turn, network, turn.now);
         for leg in &mut self.legs {
             leg.handle_timeout(turn);
             if !leg.has_left {
-                leg.produce(turn, network);
+                leg.report_sent(turn, network);
                 leg.handle_feedback_timeout(turn);
             }
         }
@@ -387,13 +403,11 @@ impl Session {
         snapshot
     }
 
-    /// Totals of tracks are those of the measured window.
-    fn follow_window(&mut self, turn: &mut Turn<'_>) {
-        while let Some(edge) = self.window.take_edge(turn.now) {
-            match edge {
-                Edge::Begin => self.legs.iter_mut().for_each(|leg| leg.begin_window(turn.now)),
-                Edge::End => self.legs.iter_mut().for_each(Leg::close_window),
-            }
+    fn follow_window(&mut self, turn: &mut Turn<'_>, edge: Instant) {
+        match self.window.take_edge(edge) {
+            Some(Edge::Begin) => self.legs.iter_mut().for_each(|leg| leg.begin_window(turn.now)),
+            Some(Edge::End) => self.legs.iter_mut().for_each(Leg::close_window),
+            None => {}
         }
     }
 }

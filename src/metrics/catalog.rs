@@ -274,7 +274,7 @@ pub const CATALOG: &[Spec] = &[
     spec(Metric::NetEmuLoss, "net.emu_loss", Kind::Ratio, Unit::Share, "Share of packets offered to the emulated links that these lost or overflowed.", None),
     spec(Metric::NetEmuQueue, "net.emu_queue", Kind::Trend, Unit::Seconds, "Time that a packet waited in an emulated bottleneck's queue.", None),
     spec(Metric::NetEmuLateness, "net.emu_lateness", Kind::Trend, Unit::Seconds, "How late after its logical delivery time a delayed packet was handed on.", None),
-    spec(Metric::HarnessSendLateness, "harness.send_lateness", Kind::Trend, Unit::Seconds, "How late after it was due a frame was sent.", None),
+    spec(Metric::HarnessSendLateness, "harness.send_lateness", Kind::Trend, Unit::Seconds, "How late a frame was sent: after it was due, or, behind an emulated uplink, after that could first have let it out (20 ms at most).", None),
     spec(Metric::HarnessArrivalLateness, "harness.arrival_lateness", Kind::Trend, Unit::Seconds, "How late after its intended arrival a participant was dispatched.", None),
     spec(Metric::HarnessCpu, "harness.cpu", Kind::Gauge, Unit::Share, "Busy share of the busiest media worker, once a second.", None),
     spec(Metric::HarnessProcessCpu, "harness.process_cpu", Kind::Gauge, Unit::Share, "CPU of throng's own process, in cores, once a second.", None),

@@ -72,8 +72,8 @@ pub struct Publication {
     packets: u32,
     octets: u32,
     next_report: Instant,
-    /// When the next frame or report is due.
-    due: Instant,
+    /// When the next frame is due.
+    frame_due: Option<Instant>,
     tag: usize,
     audio: bool,
     nominal: Bitrate,
@@ -136,14 +136,14 @@ impl Publication {
         Self {
             index,
             extensions,
-            encoder,
             sequence: start(bits),
             rtx,
             cache: Cache::default(),
             packets: 0,
             octets: 0,
             next_report: now + REPORT_EVERY / 4,
-            due: now,
+            frame_due: encoder.poll_timeout(),
+            encoder,
             tag,
             audio: codec.kind() == crate::conference::MediaKind::Audio,
             nominal,
@@ -153,16 +153,21 @@ impl Publication {
         }
     }
 
-    /// When something is due by itself.
+    /// When the next frame is due; `None` while muted and for a silent source.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Instant> {
-        Some(self.due)
+    pub const fn frame_due(&self) -> Option<Instant> {
+        self.frame_due
+    }
+
+    /// When the next sender report is due.
+    #[must_use]
+    pub const fn report_due(&self) -> Instant {
+        self.next_report
     }
 
     /// The encoder is asked once after each change, not each time that anybody wants to know.
     fn note_due(&mut self) {
-        let frame = self.encoder.poll_timeout();
-        self.due = frame.map_or(self.next_report, |frame| frame.min(self.next_report));
+        self.frame_due = self.encoder.poll_timeout();
     }
 
     /// Appends the packets of every frame that is due to `out`. `frame` is scratch space. `late` is told each frame's
@@ -305,7 +310,6 @@ impl Publication {
             return None;
         }
         self.next_report = now + REPORT_EVERY;
-        self.note_due();
         // Nothing is reported of a stream that has not begun.
         (self.packets > 0).then(|| SenderInfo {
             ntp,

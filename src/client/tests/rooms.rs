@@ -215,3 +215,39 @@ fn totals_of_tracks_are_those_of_the_measured_window() {
     let frames = clients[0].detail(&shared).scalars["video.frames_published"];
     assert!((18.0..=23.0).contains(&frames), "from its first frame on: {frames}");
 }
+
+#[test]
+fn a_frame_is_lost_in_an_outage_when_it_was_due_in_it_however_late_it_is_made() {
+    // Frames are made up to 15 ms after they were due; one of three outages begins that soon after a frame.
+    let people = r#"
+[network.home]
+up = { delay = "15ms" }
+schedule = [
+  { at = "5s", outage = "1s", dir = "up" },
+  { at = "8.007s", outage = "1s", dir = "up" },
+  { at = "11.014s", outage = "1s", dir = "up" },
+]
+[rooms]
+count = 1
+[[population]]
+name = "speakers"
+per_room = 1
+publish = ["mic"]
+network = "home"
+"#;
+    let mut world = World::new(&format!("{ROOM}{people}").replace("kind = \"audio\"", "kind = \"audio\"\ndtx = false"));
+    world.run(secs(14.0));
+    // RTP of the stream, not RTCP (RFC 5761 §4); each leaves in the millisecond after it was due and 15 more.
+    let is_rtp = |bytes: &[u8; 2]| bytes[0] >= 128 && !(192..224).contains(&bytes[1]);
+    let due = |at: &Instant| (at.as_nanos() / 1_000_000).saturating_sub(15);
+    let dues: Vec<u64> = world.sent.iter().filter(|(_, _, bytes)| is_rtp(bytes)).map(|(_, at, _)| due(at)).collect();
+    let phase = dues[0] % 20;
+    assert!(dues.iter().all(|due| due % 20 == phase), "every 20 ms: {dues:?}");
+    let missing: Vec<u64> =
+        (dues[0]..*dues.last().expect("some")).step_by(20).filter(|due| !dues.contains(due)).collect();
+    let lost: Vec<u64> = (dues[0]..14_000)
+        .step_by(20)
+        .filter(|due| [5_000, 8_007, 11_014].iter().any(|start| (start + 1..=start + 1_000).contains(due)))
+        .collect();
+    assert_eq!(missing, lost);
+}

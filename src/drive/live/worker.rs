@@ -4,12 +4,12 @@
 //! it. Handshakes have a budget a tick: a burst of joins is dispatched late and counted, and never stalls media.
 
 mod ending;
+mod reading;
 
 pub use super::message::{Command, Connections, IntervalReport, Report, WorkerResult};
 
 use super::clock::{RunClock, Ticker, WallPair, thread_cpu};
-use super::poller::Poller;
-use super::socket::{MediaSocket, RecvScratch, Sources};
+use super::socket::{MediaSocket, Sources};
 use super::starts::{Due, Starts};
 use crate::client::{Client, Order, Shared, Sink, Snapshot};
 use crate::clock::{Duration, Instant};
@@ -18,8 +18,7 @@ use crate::metrics::Recorder;
 use crate::metrics::catalog::Metric;
 use crate::metrics::labels::Key;
 use crossbeam_channel::TryRecvError;
-use std::collections::VecDeque;
-use std::net::SocketAddr;
+use reading::Reading;
 use std::sync::Arc;
 
 /// Length of a tick: a sleep and wake costs more than ten received packets, so there is one for all clients.
@@ -30,8 +29,6 @@ const HANDSHAKE_BUDGET: Duration = Duration::from_micros(400);
 const SEND_EVERY: Duration = Duration::from_micros(250);
 /// The most legs that a token tells apart.
 const LEG_BITS: u32 = 8;
-/// Batches read from one socket before the next one has its turn.
-const BATCHES: usize = 8;
 /// Receive buffer asked for, bytes: a thousand packets of 1,200, the kernel's bookkeeping included.
 pub const WANTED_BUFFER: usize = 1 << 21;
 
@@ -55,13 +52,9 @@ pub struct Worker {
     /// Until when the tick's reading goes on before they are.
     next_send: Instant,
     sockets: Vec<Vec<Option<MediaSocket>>>,
-    poller: Poller,
-    scratch: RecvScratch,
+    reading: Reading,
     sink: Sink,
     starts: Starts,
-    /// Handshake datagrams that wait for the next tick.
-    deferred: VecDeque<Deferred>,
-    ready: Vec<u64>,
     /// Where sockets are bound.
     sources: Sources,
     interval: Duration,
@@ -70,14 +63,6 @@ pub struct Worker {
     last_cpu: Duration,
     last_interval: Instant,
     receive_buffer: u64,
-}
-
-struct Deferred {
-    client: u32,
-    leg: u8,
-    entered: Instant,
-    source: SocketAddr,
-    bytes: Vec<u8>,
 }
 
 impl Worker {
@@ -118,12 +103,9 @@ impl Worker {
             interval: plan.output.interval,
             participants,
             local,
-            poller: Poller::new()?,
-            scratch: RecvScratch::new(),
+            reading: Reading::new(plan.participants.len())?,
             sink: Sink::new(recorder),
             starts: Starts::new(arrivals),
-            deferred: VecDeque::new(),
-            ready: Vec::new(),
             sources,
             wall: WallPair::new(clock),
             next_interval: 0,
@@ -162,67 +144,6 @@ impl Worker {
     fn record_lag(&mut self, now: Instant, due: Instant) {
         let key = Key::run(self.shared.phase(due));
         self.sink.recorder.record(Metric::HarnessLoopLag, key, now.saturating_since(due).as_secs_f64());
-    }
-
-    /// Reads every socket that holds something; answers what time it has become.
-    fn receive(&mut self, mut now: Instant) -> Instant {
-        let started = self.clock.now();
-        while let Some(deferred) = self.deferred.pop_front() {
-            let Deferred { client, leg, entered, source, mut bytes } = deferred;
-            self.clients[client as usize].handle_datagram(
-                now,
-                leg,
-                entered,
-                source,
-                &mut bytes,
-                &self.shared,
-                &mut self.sink,
-            );
-            self.clients[client as usize].handle_batch_end(now, &self.shared, &mut self.sink);
-            self.drain(now, client);
-            if self.clock.now().saturating_since(started) > HANDSHAKE_BUDGET {
-                break;
-            }
-        }
-        let mut ready = std::mem::take(&mut self.ready);
-        ready.clear();
-        // An error here is a bug of ours (a closed epoll instance); nothing ready is what follows from it.
-        if let Ok(tokens) = self.poller.ready() {
-            ready.extend(tokens);
-        }
-        for &token in &ready {
-            self.receive_from(now, (token >> LEG_BITS) as u32, token as u8, started);
-            now = self.send_between(now);
-        }
-        self.ready = ready;
-        now
-    }
-
-    fn receive_from(&mut self, now: Instant, client: u32, leg: u8, started: Instant) {
-        let index = client as usize;
-        let Some(Some(socket)) = self.sockets[index].get_mut(usize::from(leg)) else { return };
-        let (one, shared, sink, deferred, clock) =
-            (&mut self.clients[index], &self.shared, &mut self.sink, &mut self.deferred, self.clock);
-        let mut spent = !deferred.is_empty();
-        for _ in 0..BATCHES {
-            let batch = socket.receive(&mut self.scratch, &self.wall, |entered, source, bytes| {
-                // A datagram may come while the sockets are read, after the instant that this tick stands for.
-                let entered = entered.min(now);
-                let handshake = matches!(bytes.first(), Some(20..=63));
-                if handshake && (spent || clock.now().saturating_since(started) > HANDSHAKE_BUDGET) {
-                    spent = true;
-                    deferred.push_back(Deferred { client, leg, entered, source, bytes: bytes.to_vec() });
-                    return;
-                }
-                one.handle_datagram(now, leg, entered, source, bytes, shared, sink);
-            });
-            self.counts.drops += batch.dropped;
-            if !batch.more {
-                break;
-            }
-        }
-        self.clients[index].handle_batch_end(now, &self.shared, &mut self.sink);
-        self.drain(now, client);
     }
 
     /// Hands out what signalling brought; answers what time it has become.
@@ -286,12 +207,17 @@ impl Worker {
     fn tell_time(&mut self, mut now: Instant) -> Instant {
         for client in 0..self.clients.len() {
             if self.due[client] <= now.as_nanos() {
-                self.clients[client].handle_timeout(now, &self.shared, &mut self.sink);
-                self.drain(now, client as u32);
+                self.tell(now, client as u32);
                 now = self.send_between(now);
             }
         }
         now
+    }
+
+    fn tell(&mut self, now: Instant, client: u32) {
+        self.read_before_change(now, client);
+        self.clients[client as usize].handle_timeout(now, &self.shared, &mut self.sink);
+        self.drain(now, client);
     }
 
     /// Tells the publishers whose time has come.
@@ -299,8 +225,7 @@ impl Worker {
         for index in 0..self.publishers.len() {
             let client = self.publishers[index];
             if self.due[client as usize] <= now.as_nanos() {
-                self.clients[client as usize].handle_timeout(now, &self.shared, &mut self.sink);
-                self.drain(now, client);
+                self.tell(now, client);
             }
         }
         self.next_send = now + SEND_EVERY;
@@ -331,6 +256,7 @@ impl Worker {
         }
         let one = &mut self.clients[client as usize];
         self.due[client as usize] = one.poll_timeout().map_or(u64::MAX, Instant::as_nanos);
+        self.reading.note(client, one);
         while let Some(milestone) = one.poll_milestone() {
             // A coordinator that is gone has ended the run.
             let _ = self.connections.reports.send(Report::Milestone(self.participants[client as usize], milestone));
@@ -349,7 +275,7 @@ impl Worker {
             Order::Unbind { leg } => {
                 if let Some(Some(socket)) = self.sockets[client as usize].get_mut(usize::from(leg)).map(Option::take) {
                     // Closing would do it too; what the socket met is kept.
-                    let _ = self.poller.remove(&socket);
+                    let _ = self.reading.poller.remove(&socket);
                     self.counts.refused += socket.counters().refused;
                 }
             }
@@ -363,7 +289,7 @@ impl Worker {
     fn bind(&mut self, now: Instant, client: u32, leg: u8) {
         let participant = self.participants[client as usize];
         let bound = MediaSocket::bind(self.sources.address(participant), WANTED_BUFFER).and_then(|socket| {
-            self.poller.add(&socket, u64::from(client) << LEG_BITS | u64::from(leg))?;
+            self.reading.poller.add(&socket, u64::from(client) << LEG_BITS | u64::from(leg))?;
             Ok(socket)
         });
         let one = &mut self.clients[client as usize];
