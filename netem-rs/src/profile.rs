@@ -6,6 +6,7 @@
 //! * Loss is iid, as it is in the sources.
 
 use crate::config::{DelayVariation, LinkConfig, Loss, QueueLimit};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// A named network.
@@ -53,57 +54,57 @@ const BROWSERSTACK: &str = "BrowserStack App Automate, simulate network conditio
 const RMCAT: &str = "RFC 8867 section 5 (1 Mbit/s, 50 ms, drop-tail 300 ms, at most 30 ms of variation); \
     sd 15 ms as in WebRTC's bwe_test.h";
 
-#[rustfmt::skip]
-static PROFILES: [Profile; 36] = [
-    pair("nlc-3g", Some("3g"), kbps(780, 100, 0), kbps(330, 100, 0), ATC_3G, "3G: 780/330 kbit/s, 100 ms"),
-    pair("atc-3g-good", None, kbps(850, 90, 0), kbps(420, 100, 0), ATC_3G_GOOD, "good 3G: 850/420 kbit/s, 90/100 ms"),
-    pair("nlc-edge", Some("edge"), kbps(240, 400, 0), kbps(200, 440, 0), ATC_EDGE, "EDGE: 240/200 kbit/s, 400/440 ms"),
-    pair("atc-edge-good", None, kbps(250, 350, 0), kbps(200, 370, 0), ATC_EDGE_GOOD, "good EDGE: 250/200 kbit/s, 350/370 ms"),
-    pair("atc-edge-lossy", None, kbps(240, 400, 10), kbps(200, 440, 10), ATC_EDGE_LOSSY, "EDGE with 1 % loss: 240/200 kbit/s, 400/440 ms"),
-    pair("nlc-dsl", Some("dsl"), kbps(2_000, 5, 0), kbps(256, 5, 0), ATC_DSL, "DSL: 2000/256 kbit/s, 5 ms"),
-    pair("atc-cable", Some("cable"), kbps(6_000, 2, 0), kbps(1_000, 2, 0), ATC_CABLE, "cable: 6/1 Mbit/s, 2 ms"),
-    pair("atc-2g-urban", Some("2g"), kbps(35, 650, 0), kbps(32, 650, 0), ATC_2G_URBAN, "2G in a town: 35/32 kbit/s, 650 ms"),
-    pair("atc-2g-rural", None, kbps(20, 650, 20), kbps(18, 650, 20), ATC_2G_RURAL, "2G in the country: 20/18 kbit/s, 650 ms, 2 % loss"),
-    pair("loadero-4g", Some("4g"), varied(kbps(100_000, 0, 2), 45, 5), varied(kbps(50_000, 0, 2), 45, 15), LOADERO, "4G: 100/50 Mbit/s, 45 ± 5/15 ms, 0.2 % loss"),
-    pair("loadero-hsdpa", None, varied(kbps(20_000, 0, 5), 150, 10), varied(kbps(10_000, 0, 5), 150, 10), LOADERO, "HSDPA: 20/10 Mbit/s, 150 ± 10 ms, 0.5 % loss"),
-    both("loadero-3g", varied(kbps(1_200, 0, 5), 250, 50), LOADERO, "3G: 1.2 Mbit/s, 250 ± 50 ms, 0.5 % loss"),
-    pair("loadero-edge", None, varied(kbps(200, 0, 10), 650, 100), varied(kbps(260, 0, 10), 650, 100), LOADERO, "EDGE: 200/260 kbit/s, 650 ± 100 ms, 1 % loss"),
-    pair("loadero-gprs", None, varied(kbps(80, 0, 10), 650, 100), varied(kbps(20, 0, 10), 650, 100), LOADERO, "GPRS: 80/20 kbit/s, 650 ± 100 ms, 1 % loss"),
-    pair("loadero-asym", None, varied(kbps(500, 0, 0), 50, 10), varied(kbps(1_000, 0, 0), 50, 10), LOADERO, "more up than down: 500/1000 kbit/s, 50 ± 10 ms"),
-    pair("loadero-sat", Some("satellite"), kbps(1_000, 600, 0), kbps(256, 600, 0), LOADERO, "satellite: 1000/256 kbit/s, 600 ms"),
-    both("loadero-loss-5", lossy(LinkConfig::TRANSPARENT, 50), LOADERO, "5 % loss and nothing else"),
-    both("loadero-loss-10", lossy(LinkConfig::TRANSPARENT, 100), LOADERO, "10 % loss and nothing else"),
-    both("loadero-loss-20", lossy(LinkConfig::TRANSPARENT, 200), LOADERO, "20 % loss and nothing else"),
-    both("loadero-loss-50", lossy(LinkConfig::TRANSPARENT, 500), LOADERO, "50 % loss and nothing else"),
-    both("loadero-loss-100", lossy(LinkConfig::TRANSPARENT, 1_000), LOADERO, "nothing comes through"),
-    both("loadero-latency", varied(LinkConfig::TRANSPARENT, 500, 50), LOADERO, "high delay: 500 ± 50 ms"),
-    both("loadero-jitter", varied(LinkConfig::TRANSPARENT, 200, 100), LOADERO, "high delay variation: 200 ± 100 ms"),
-    both("patchbay-wifi", lossy(varied(LinkConfig::TRANSPARENT, 5, 2), 1), PATCHBAY, "good Wi-Fi: 5 ± 2 ms, 0.1 % loss"),
-    both("patchbay-wifi-bad", varied(kbps(20_000, 0, 20), 40, 15), PATCHBAY, "bad Wi-Fi: 20 Mbit/s, 40 ± 15 ms, 2 % loss"),
-    both("patchbay-4g", lossy(varied(LinkConfig::TRANSPARENT, 25, 8), 5), PATCHBAY, "4G: 25 ± 8 ms, 0.5 % loss"),
-    both("patchbay-3g", varied(kbps(2_000, 0, 20), 100, 30), PATCHBAY, "3G: 2 Mbit/s, 100 ± 30 ms, 2 % loss"),
-    both("patchbay-leo", lossy(varied(LinkConfig::TRANSPARENT, 40, 7), 10), PATCHBAY, "low satellites: 40 ± 7 ms, 1 % loss"),
-    both("patchbay-geo", varied(kbps(25_000, 0, 5), 300, 20), PATCHBAY, "high satellites: 25 Mbit/s, 300 ± 20 ms, 0.5 % loss"),
-    pair("browserstack-2g-good", None, kbps(50, 500, 10), kbps(30, 500, 10), BROWSERSTACK, "good 2G: 50/30 kbit/s, 500 ms, 1 % loss"),
-    pair("browserstack-2g-lossy", None, kbps(30, 650, 20), kbps(20, 650, 20), BROWSERSTACK, "lossy 2G: 30/20 kbit/s, 650 ms, 2 % loss"),
-    pair("browserstack-edge-good", None, kbps(250, 300, 0), kbps(150, 300, 0), BROWSERSTACK, "good EDGE: 250/150 kbit/s, 300 ms"),
-    pair("browserstack-edge-lossy", None, kbps(150, 500, 10), kbps(100, 500, 10), BROWSERSTACK, "lossy EDGE: 150/100 kbit/s, 500 ms, 1 % loss"),
-    pair("browserstack-3g-good", None, kbps(400, 100, 0), kbps(100, 100, 0), BROWSERSTACK, "good 3G: 400/100 kbit/s, 100 ms"),
-    pair("browserstack-3g-lossy", None, kbps(200, 200, 10), kbps(50, 200, 10), BROWSERSTACK, "lossy 3G: 200/50 kbit/s, 200 ms, 1 % loss"),
-    both("rmcat-ref", RMCAT_PATH, RMCAT, "the reference path of congestion control: 1 Mbit/s, 50 ms"),
-];
+static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(all);
 
-const RMCAT_PATH: LinkConfig = LinkConfig {
-    delay_variation: Some(DelayVariation::Gaussian {
-        sd: Duration::from_millis(15),
-        max: Duration::from_millis(30),
-        reordering: false,
-    }),
-    ..kbps(1_000, 50, 0)
-};
+#[rustfmt::skip]
+fn all() -> Vec<Profile> {
+    vec![
+        pair("nlc-3g", Some("3g"), kbps(780, 100, 0), kbps(330, 100, 0), ATC_3G, "3G: 780/330 kbit/s, 100 ms"),
+        pair("atc-3g-good", None, kbps(850, 90, 0), kbps(420, 100, 0), ATC_3G_GOOD, "good 3G: 850/420 kbit/s, 90/100 ms"),
+        pair("nlc-edge", Some("edge"), kbps(240, 400, 0), kbps(200, 440, 0), ATC_EDGE, "EDGE: 240/200 kbit/s, 400/440 ms"),
+        pair("atc-edge-good", None, kbps(250, 350, 0), kbps(200, 370, 0), ATC_EDGE_GOOD, "good EDGE: 250/200 kbit/s, 350/370 ms"),
+        pair("atc-edge-lossy", None, kbps(240, 400, 10), kbps(200, 440, 10), ATC_EDGE_LOSSY, "EDGE with 1 % loss: 240/200 kbit/s, 400/440 ms"),
+        pair("nlc-dsl", Some("dsl"), kbps(2_000, 5, 0), kbps(256, 5, 0), ATC_DSL, "DSL: 2000/256 kbit/s, 5 ms"),
+        pair("atc-cable", Some("cable"), kbps(6_000, 2, 0), kbps(1_000, 2, 0), ATC_CABLE, "cable: 6/1 Mbit/s, 2 ms"),
+        pair("atc-2g-urban", Some("2g"), kbps(35, 650, 0), kbps(32, 650, 0), ATC_2G_URBAN, "2G in a town: 35/32 kbit/s, 650 ms"),
+        pair("atc-2g-rural", None, kbps(20, 650, 20), kbps(18, 650, 20), ATC_2G_RURAL, "2G in the country: 20/18 kbit/s, 650 ms, 2 % loss"),
+        pair("loadero-4g", Some("4g"), varied(kbps(100_000, 0, 2), 45, 5), varied(kbps(50_000, 0, 2), 45, 15), LOADERO, "4G: 100/50 Mbit/s, 45 ± 5/15 ms, 0.2 % loss"),
+        pair("loadero-hsdpa", None, varied(kbps(20_000, 0, 5), 150, 10), varied(kbps(10_000, 0, 5), 150, 10), LOADERO, "HSDPA: 20/10 Mbit/s, 150 ± 10 ms, 0.5 % loss"),
+        both("loadero-3g", varied(kbps(1_200, 0, 5), 250, 50), LOADERO, "3G: 1.2 Mbit/s, 250 ± 50 ms, 0.5 % loss"),
+        pair("loadero-edge", None, varied(kbps(200, 0, 10), 650, 100), varied(kbps(260, 0, 10), 650, 100), LOADERO, "EDGE: 200/260 kbit/s, 650 ± 100 ms, 1 % loss"),
+        pair("loadero-gprs", None, varied(kbps(80, 0, 10), 650, 100), varied(kbps(20, 0, 10), 650, 100), LOADERO, "GPRS: 80/20 kbit/s, 650 ± 100 ms, 1 % loss"),
+        pair("loadero-asym", None, varied(kbps(500, 0, 0), 50, 10), varied(kbps(1_000, 0, 0), 50, 10), LOADERO, "more up than down: 500/1000 kbit/s, 50 ± 10 ms"),
+        pair("loadero-sat", Some("satellite"), kbps(1_000, 600, 0), kbps(256, 600, 0), LOADERO, "satellite: 1000/256 kbit/s, 600 ms"),
+        both("loadero-loss-5", lossy(LinkConfig::TRANSPARENT, 50), LOADERO, "5 % loss and nothing else"),
+        both("loadero-loss-10", lossy(LinkConfig::TRANSPARENT, 100), LOADERO, "10 % loss and nothing else"),
+        both("loadero-loss-20", lossy(LinkConfig::TRANSPARENT, 200), LOADERO, "20 % loss and nothing else"),
+        both("loadero-loss-50", lossy(LinkConfig::TRANSPARENT, 500), LOADERO, "50 % loss and nothing else"),
+        both("loadero-loss-100", lossy(LinkConfig::TRANSPARENT, 1_000), LOADERO, "nothing comes through"),
+        both("loadero-latency", varied(LinkConfig::TRANSPARENT, 500, 50), LOADERO, "high delay: 500 ± 50 ms"),
+        both("loadero-jitter", varied(LinkConfig::TRANSPARENT, 200, 100), LOADERO, "high delay variation: 200 ± 100 ms"),
+        both("patchbay-wifi", lossy(varied(LinkConfig::TRANSPARENT, 5, 2), 1), PATCHBAY, "good Wi-Fi: 5 ± 2 ms, 0.1 % loss"),
+        both("patchbay-wifi-bad", varied(kbps(20_000, 0, 20), 40, 15), PATCHBAY, "bad Wi-Fi: 20 Mbit/s, 40 ± 15 ms, 2 % loss"),
+        both("patchbay-4g", lossy(varied(LinkConfig::TRANSPARENT, 25, 8), 5), PATCHBAY, "4G: 25 ± 8 ms, 0.5 % loss"),
+        both("patchbay-3g", varied(kbps(2_000, 0, 20), 100, 30), PATCHBAY, "3G: 2 Mbit/s, 100 ± 30 ms, 2 % loss"),
+        both("patchbay-leo", lossy(varied(LinkConfig::TRANSPARENT, 40, 7), 10), PATCHBAY, "low satellites: 40 ± 7 ms, 1 % loss"),
+        both("patchbay-geo", varied(kbps(25_000, 0, 5), 300, 20), PATCHBAY, "high satellites: 25 Mbit/s, 300 ± 20 ms, 0.5 % loss"),
+        pair("browserstack-2g-good", None, kbps(50, 500, 10), kbps(30, 500, 10), BROWSERSTACK, "good 2G: 50/30 kbit/s, 500 ms, 1 % loss"),
+        pair("browserstack-2g-lossy", None, kbps(30, 650, 20), kbps(20, 650, 20), BROWSERSTACK, "lossy 2G: 30/20 kbit/s, 650 ms, 2 % loss"),
+        pair("browserstack-edge-good", None, kbps(250, 300, 0), kbps(150, 300, 0), BROWSERSTACK, "good EDGE: 250/150 kbit/s, 300 ms"),
+        pair("browserstack-edge-lossy", None, kbps(150, 500, 10), kbps(100, 500, 10), BROWSERSTACK, "lossy EDGE: 150/100 kbit/s, 500 ms, 1 % loss"),
+        pair("browserstack-3g-good", None, kbps(400, 100, 0), kbps(100, 100, 0), BROWSERSTACK, "good 3G: 400/100 kbit/s, 100 ms"),
+        pair("browserstack-3g-lossy", None, kbps(200, 200, 10), kbps(50, 200, 10), BROWSERSTACK, "lossy 3G: 200/50 kbit/s, 200 ms, 1 % loss"),
+        both("rmcat-ref", rmcat(), RMCAT, "the reference path of congestion control: 1 Mbit/s, 50 ms"),
+    ]
+}
+
+fn rmcat() -> LinkConfig {
+    let (sd, max) = (Duration::from_millis(15), Duration::from_millis(30));
+    LinkConfig { delay_variation: Some(DelayVariation::Gaussian { sd, max, reordering: false }), ..kbps(1_000, 50, 0) }
+}
 
 /// `down` stands before `up`, as in the sources.
-const fn pair(
+fn pair(
     name: &'static str,
     alias: Option<&'static str>,
     down: LinkConfig,
@@ -114,27 +115,12 @@ const fn pair(
     Profile { name, alias, up, down, source, summary }
 }
 
-const fn both(name: &'static str, path: LinkConfig, source: &'static str, summary: &'static str) -> Profile {
-    let (up, down) = twins(path);
-    Profile { name, alias: None, up, down, source, summary }
-}
-
-const fn twins(path: LinkConfig) -> (LinkConfig, LinkConfig) {
-    let twin = LinkConfig {
-        rate: path.rate,
-        queue: path.queue,
-        overhead: path.overhead,
-        loss: path.loss,
-        delay: path.delay,
-        delay_variation: path.delay_variation,
-        reorder: path.reorder,
-        duplicate: path.duplicate,
-    };
-    (path, twin)
+fn both(name: &'static str, path: LinkConfig, source: &'static str, summary: &'static str) -> Profile {
+    Profile { name, alias: None, up: path.clone(), down: path, source, summary }
 }
 
 /// A path of so many kbit/s, ms of delay and thousandths of loss.
-const fn kbps(rate: u64, delay: u64, loss: u32) -> LinkConfig {
+fn kbps(rate: u64, delay: u64, loss: u32) -> LinkConfig {
     let path = LinkConfig {
         rate: Some(rate * 1_000),
         queue: QueueLimit::typical(rate * 1_000),
@@ -145,7 +131,7 @@ const fn kbps(rate: u64, delay: u64, loss: u32) -> LinkConfig {
 }
 
 /// The same with a loss of so many thousandths.
-const fn lossy(path: LinkConfig, loss: u32) -> LinkConfig {
+fn lossy(path: LinkConfig, loss: u32) -> LinkConfig {
     if loss == 0 {
         return path;
     }
@@ -153,7 +139,7 @@ const fn lossy(path: LinkConfig, loss: u32) -> LinkConfig {
 }
 
 /// The same with a delay of `delay` ± `by` ms.
-const fn varied(path: LinkConfig, delay: u64, by: u64) -> LinkConfig {
+fn varied(path: LinkConfig, delay: u64, by: u64) -> LinkConfig {
     LinkConfig {
         delay: Duration::from_millis(delay - by),
         delay_variation: Some(DelayVariation::Uniform { max: Duration::from_millis(2 * by), reordering: false }),

@@ -123,7 +123,32 @@ impl Problems {
                 self.ratio("loss.h", h);
                 self.ratio("loss.k", k);
             }
+            Loss::FourState { p13, p31, p32, p23, p14 } => self.four_state(p13, p31, p32, p23, p14),
+            Loss::OnOff { good, bad } => {
+                self.span("loss.good", good);
+                self.span("loss.bad", bad);
+            }
+            Loss::Trace(ref trace) => self.require(!trace.is_empty(), "loss.trace", "empty", "at least one packet"),
+            Loss::Nth { n } => self.require(n >= 1, "loss.n", n, "at least 1, which loses every packet"),
         }
+    }
+
+    fn four_state(&mut self, p13: f64, p31: f64, p32: f64, p23: f64, p14: f64) {
+        let fields = [("loss.p13", p13), ("loss.p31", p31), ("loss.p32", p32), ("loss.p23", p23), ("loss.p14", p14)];
+        let before = self.0.len();
+        for (field, p) in fields {
+            self.ratio(field, p);
+        }
+        if self.0.len() == before {
+            self.require(p13 + p14 <= 1.0, "loss.p14", p14, format!("at most 1 - p13 = {}", 1.0 - p13));
+            self.require(p31 + p32 <= 1.0, "loss.p32", p32, format!("at most 1 - p31 = {}", 1.0 - p31));
+        }
+    }
+
+    /// A time that is neither nothing nor endless.
+    fn span(&mut self, field: &'static str, value: Duration) {
+        self.time(field, value);
+        self.require(!value.is_zero(), field, "0", "longer than nothing");
     }
 
     fn variation(&mut self, config: &LinkConfig) {
@@ -175,6 +200,21 @@ mod tests {
             ("loss.burst", LinkConfig { loss: Loss::Gilbert { mean: 0.1, burst: 0.5 }, ..path() }),
             ("loss.mean", LinkConfig { loss: Loss::Gilbert { mean: 0.7, burst: 2.0 }, ..path() }),
             ("loss.h", LinkConfig { loss: Loss::GilbertElliott { p: 0.1, r: 0.1, h: 1.5, k: 0.0 }, ..path() }),
+            (
+                "loss.p23",
+                LinkConfig { loss: Loss::FourState { p13: 0.1, p31: 0.1, p32: 0.1, p23: -0.1, p14: 0.0 }, ..path() },
+            ),
+            (
+                "loss.p14",
+                LinkConfig { loss: Loss::FourState { p13: 0.6, p31: 0.1, p32: 0.1, p23: 0.1, p14: 0.6 }, ..path() },
+            ),
+            (
+                "loss.p32",
+                LinkConfig { loss: Loss::FourState { p13: 0.1, p31: 0.6, p32: 0.6, p23: 0.1, p14: 0.1 }, ..path() },
+            ),
+            ("loss.bad", LinkConfig { loss: Loss::OnOff { good: ms(5), bad: ms(0) }, ..path() }),
+            ("loss.trace", LinkConfig { loss: Loss::Trace(crate::LossTrace::new([])), ..path() }),
+            ("loss.n", LinkConfig { loss: Loss::Nth { n: 0 }, ..path() }),
             ("delay", LinkConfig { delay: Duration::from_secs(4_000), ..path() }),
             (
                 "delay_variation.max",

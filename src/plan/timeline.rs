@@ -108,20 +108,21 @@ fn mix(from: &LinkConfig, to: &LinkConfig, share: f64) -> Result<LinkConfig, &'s
         _ => return Err("there is no way between a rate and no limit"),
     };
     let delay = Duration::from_secs_f64(between(from.delay.as_secs_f64(), to.delay.as_secs_f64()));
-    let loss = mix_loss(from.loss, to.loss, between).ok_or("there is no way between two loss models")?;
+    let loss = mix_loss(&from.loss, &to.loss, between).ok_or("there is no way between two loss models")?;
     Ok(LinkConfig { rate, delay, loss, ..to.clone() })
 }
 
-fn mix_loss(from: Loss, to: Loss, between: impl Fn(f64, f64) -> f64) -> Option<Loss> {
+fn mix_loss(from: &Loss, to: &Loss, between: impl Fn(f64, f64) -> f64) -> Option<Loss> {
     // No loss is every model at zero.
-    let zero = |like: Loss| match like {
-        Loss::None => Loss::None,
+    let zero = |like: &Loss| match *like {
         Loss::Iid { .. } => Loss::Iid { p: 0.0 },
         Loss::Gilbert { burst, .. } => Loss::Gilbert { mean: 0.0, burst },
         Loss::GilbertElliott { p, r, .. } => Loss::GilbertElliott { p, r, h: 0.0, k: 0.0 },
+        // Between the other models and nothing there is no ramp.
+        _ => Loss::None,
     };
-    let from = if from == Loss::None { zero(to) } else { from };
-    let to = if to == Loss::None { zero(from) } else { to };
+    let from = if *from == Loss::None { zero(to) } else { from.clone() };
+    let to = if *to == Loss::None { zero(&from) } else { to.clone() };
     match (from, to) {
         (Loss::None, Loss::None) => Some(Loss::None),
         (Loss::Iid { p: a }, Loss::Iid { p: b }) => Some(Loss::Iid { p: between(a, b) }),

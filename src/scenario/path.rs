@@ -68,7 +68,9 @@ impl PathChange {
             config.queue = config.rate.map_or(QueueLimit::Unlimited, |rate| QueueLimit::typical(rate.max(1)));
         }
         config.overhead = self.overhead.unwrap_or(config.overhead);
-        config.loss = self.loss.unwrap_or(config.loss);
+        if let Some(loss) = &self.loss {
+            config.loss = loss.clone();
+        }
         config.delay = self.delay.unwrap_or(config.delay);
         config.delay_variation = self.delay_variation.unwrap_or(config.delay_variation);
         config.reorder = self.reorder.or(config.reorder);

@@ -5,6 +5,7 @@
 //! used their share of the rate, and conditions can change under a running link without touching what waits, the bits
 //! already sent, or any random stream.
 
+mod four;
 mod loss;
 mod queue;
 mod variation;
@@ -196,7 +197,8 @@ impl<T: Packet + Clone> Link<T> {
         let class = item.class();
         self.report.queue_delay = waited;
         self.report.classes[class].waiting -= 1;
-        if self.outage == Some(OutageMode::Drop) || self.loss.loses(&self.config.loss, &self.seed, item.identity()) {
+        let dropped = self.outage == Some(OutageMode::Drop);
+        if dropped || self.loss.loses(&self.config.loss, &self.seed, item.identity(), at) {
             self.report.classes[class].lost += 1;
             return;
         }

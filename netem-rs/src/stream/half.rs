@@ -147,7 +147,7 @@ impl<L> Half<L> {
 
     fn handle_departure(&mut self, at: Instant, mut segment: Segment, timer: Duration) {
         let dropped = self.outage == Some(OutageMode::Drop);
-        if dropped || self.loss.loses(&self.config.loss, &self.seed, None) {
+        if dropped || self.loss.loses(&self.config.loss, &self.seed, None, at) {
             let timer = if segment.first { FIRST_TIMER } else { timer };
             let timer = timer.saturating_mul(1 << segment.losses.min(16)).min(LONGEST_TIMER);
             segment.losses += 1;

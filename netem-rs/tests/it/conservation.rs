@@ -1,7 +1,9 @@
 //! Laws under arbitrary operations: nothing appears or vanishes, and how often a link is ticked changes nothing.
 
 use crate::Probe;
-use netem_rs::{CLASSES, DelayVariation, Instant, Link, LinkConfig, Loss, OutageMode, QueueLimit, Reorder, Seed};
+use netem_rs::{
+    CLASSES, DelayVariation, Instant, Link, LinkConfig, Loss, LossTrace, OutageMode, QueueLimit, Reorder, Seed,
+};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -24,6 +26,16 @@ fn loss() -> impl Strategy<Value = Loss> {
         (0.0..=1.0).prop_map(|p| Loss::Iid { p }),
         (0.0..0.5, 1.0..10.0).prop_map(|(mean, burst)| Loss::Gilbert { mean, burst }),
         (0.0..=1.0, 0.0..=1.0, 0.0..=1.0, 0.0..=1.0).prop_map(|(p, r, h, k)| Loss::GilbertElliott { p, r, h, k }),
+        (0.0..0.5, 0.0..0.5, 0.0..0.5, 0.0..=1.0, 0.0..0.5).prop_map(|(p13, p31, p32, p23, p14)| Loss::FourState {
+            p13,
+            p31,
+            p32,
+            p23,
+            p14
+        }),
+        (micros(1..50_000), micros(1..50_000)).prop_map(|(good, bad)| Loss::OnOff { good, bad }),
+        prop::collection::vec(any::<bool>(), 1..200).prop_map(|bits| Loss::Trace(LossTrace::new(bits))),
+        (1..9_u64).prop_map(|n| Loss::Nth { n }),
     ]
 }
 

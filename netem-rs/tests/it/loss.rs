@@ -93,7 +93,7 @@ fn gilbert_is_gilbert_elliott_with_all_and_nothing() {
     let again = |loss: Loss| -> Vec<f64> {
         seeds()
             .map(|seed| {
-                let lost = verdicts(&path(loss), seed, PACKETS);
+                let lost = verdicts(&path(loss.clone()), seed, PACKETS);
                 let pairs = lost.windows(2).filter(|pair| pair[0]).count() as f64;
                 lost.windows(2).filter(|pair| pair[0] && pair[1]).count() as f64 / pairs
             })
@@ -114,7 +114,7 @@ fn certain_and_impossible_losses_are_exact() {
         Loss::Gilbert { mean: 0.0, burst: 3.0 },
         Loss::GilbertElliott { p: 0.0, r: 0.0, h: 1.0, k: 0.0 },
     ] {
-        assert_eq!(ratio(&verdicts(&path(never), seed, 5_000)), 0.0, "{never:?}");
+        assert_eq!(ratio(&verdicts(&path(never.clone()), seed, 5_000)), 0.0, "{never:?}");
     }
 }
 
@@ -152,13 +152,13 @@ fn a_change_of_conditions_never_seeds_again() {
 #[test]
 fn stages_and_links_draw_from_streams_of_their_own() {
     let loss = Loss::Iid { p: 0.1 };
-    let alone = verdicts(&path(loss), Seed::new(5), 1_000);
+    let alone = verdicts(&path(loss.clone()), Seed::new(5), 1_000);
     let varied = LinkConfig {
         delay_variation: Some(netem_rs::DelayVariation::Uniform {
             max: std::time::Duration::from_millis(3),
             reordering: true,
         }),
-        ..path(loss)
+        ..path(loss.clone())
     };
     assert_eq!(verdicts(&varied, Seed::new(5), 1_000), alone, "a further stage changes no verdict");
     assert_ne!(verdicts(&path(loss), Seed::new(6), 1_000), alone);

@@ -1,11 +1,14 @@
 //! What the crate promises, checked from outside: laws over seeds, conservation, independence of ticks, goldens.
 
+mod chains;
 mod conservation;
 mod goldens;
 mod identity;
 mod loss;
+mod loss_models;
 mod statistics;
 mod stream;
+mod thousand;
 mod wire;
 
 use netem_rs::{Instant, Link, LinkConfig, Packet, Seed};

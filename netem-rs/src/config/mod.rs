@@ -3,6 +3,11 @@
 //! Nothing here has state: a [`LinkConfig`] can be cloned, compared and applied to a running link at any time. Limits
 //! are checked by [`LinkConfig::validate`]; meanings and closed formulas stand with each field.
 
+mod loss;
+
+pub use loss::{Loss, LossTrace};
+pub(crate) use loss::{four_state_equilibrium, gilbert_transitions, stationary_bad};
+
 use std::time::Duration;
 
 /// Everything that can be wrong with one direction of a path. The default is transparent: every packet at once.
@@ -38,39 +43,6 @@ pub enum QueueLimit {
     Time(Duration),
     /// Packets of any size.
     Packets(u64),
-}
-
-/// Which packets are lost. Chains step once a packet and start in their stationary state.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Loss {
-    /// Nothing.
-    None,
-    /// Each packet on its own, with probability `p`; a burst has 1/(1-p) packets on average.
-    Iid {
-        /// Probability of loss, 0..=1.
-        p: f64,
-    },
-    /// Bursts of consecutive losses: good → bad with p = mean/((1-mean)·burst), bad → good with r = 1/burst, and
-    /// exactly the packets of the bad state are lost.
-    Gilbert {
-        /// Ratio of packets lost, 0..=1 and at most burst/(1+burst), where p reaches 1.
-        mean: f64,
-        /// Mean length of a burst in packets, at least 1.
-        burst: f64,
-    },
-    /// Gilbert–Elliott in full: `p` good → bad, `r` bad → good, and a **loss ratio** in each state, so the loss is
-    /// h·p/(p+r) + k·r/(p+r). tc-netem writes 1-h and 1-k on its command line for these two ratios: there `h` and `k`
-    /// are what is *kept*, here they are what is *lost*. As there, a packet meets the state before its transition.
-    GilbertElliott {
-        /// Probability of going from good to bad, each packet, 0..=1.
-        p: f64,
-        /// Probability of going from bad to good, each packet, 0..=1.
-        r: f64,
-        /// Ratio lost in the bad state, 0..=1.
-        h: f64,
-        /// Ratio lost in the good state, 0..=1.
-        k: f64,
-    },
 }
 
 /// What is drawn for each packet on top of the delay. Order is kept unless `reordering`: a packet that would overtake
@@ -173,31 +145,6 @@ impl Default for LinkConfig {
     }
 }
 
-impl Loss {
-    /// The ratio of packets lost in the long run.
-    #[must_use]
-    pub fn ratio(&self) -> f64 {
-        match *self {
-            Self::None => 0.0,
-            Self::Iid { p } => p,
-            Self::Gilbert { mean, .. } => mean,
-            Self::GilbertElliott { p, r, h, k } => {
-                let bad = stationary_bad(p, r);
-                h * bad + k * (1.0 - bad)
-            }
-        }
-    }
-
-    fn is_none(&self) -> bool {
-        match *self {
-            Self::None => true,
-            Self::Iid { p } => p == 0.0,
-            Self::Gilbert { mean, .. } => mean == 0.0,
-            Self::GilbertElliott { .. } => false,
-        }
-    }
-}
-
 impl DelayVariation {
     /// Whether packets may overtake each other.
     #[must_use]
@@ -208,14 +155,4 @@ impl DelayVariation {
             }
         }
     }
-}
-
-/// Probability of the bad state of a two-state chain; a chain that never moves stays good.
-pub(crate) fn stationary_bad(p: f64, r: f64) -> f64 {
-    if p == 0.0 { 0.0 } else { p / (p + r) }
-}
-
-/// Transition probabilities (p, r) of the Gilbert chain with this loss ratio and mean burst.
-pub(crate) fn gilbert_transitions(mean: f64, burst: f64) -> (f64, f64) {
-    (mean / ((1.0 - mean) * burst), 1.0 / burst)
 }
