@@ -142,6 +142,7 @@ fn config(numbers: &mut Numbers<'_>) -> LinkConfig {
         delay_variation,
         reorder: (numbers.byte() & 1 == 1).then(|| Reorder { ratio: ratio(numbers), by: time(numbers) }),
         duplicate: ratio(numbers),
+        ..LinkConfig::default()
     }
 }
 

@@ -16,11 +16,15 @@ impl Dice {
         Self { stage, rng: None }
     }
 
+    /// 64 random bits.
+    pub(crate) fn bits(&mut self, seed: &Seed) -> u64 {
+        let stage = self.stage;
+        self.rng.get_or_insert_with(|| Box::new(seed.child(stage).rng())).next_u64()
+    }
+
     /// A number in [0, 1) with 53 random bits.
     pub(crate) fn unit(&mut self, seed: &Seed) -> f64 {
-        let stage = self.stage;
-        let rng = self.rng.get_or_insert_with(|| Box::new(seed.child(stage).rng()));
-        unit(rng.next_u64())
+        unit(self.bits(seed))
     }
 
     /// Whether something with probability `ratio` happens: never at 0, always at 1.

@@ -41,8 +41,8 @@
 //!
 //! # What belongs where
 //! `link/queue.rs` is the bottleneck (queue policies and the serialiser), `link/loss.rs` the loss models,
-//! `link/variation.rs` and `link/wire.rs` what happens in flight, `config.rs` the words for all of it. A new model is a
-//! variant in `config.rs`, its limits in `validate.rs` and one arm in the stage's file.
+//! `link/variation.rs`, `link/wire.rs` and `link/slots.rs` what happens in flight, `config/` the words for all of it. A new model is a
+//! variant in `config/`, its limits in `validate.rs` and one arm in the stage's file.
 #![forbid(unsafe_code)]
 
 mod config;
@@ -57,7 +57,9 @@ mod seed;
 mod stream;
 mod validate;
 
-pub use config::{DelayVariation, LinkConfig, Loss, LossTrace, OutageMode, QueueLimit, Reorder};
+pub use config::{
+    DelayTable, DelayVariation, LinkConfig, Loss, LossTrace, OutageMode, QueueLimit, Reorder, SlotGap, Slots,
+};
 pub use instant::Instant;
 pub use link::{Delivery, Link};
 pub use load::LineError;

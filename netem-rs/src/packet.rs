@@ -18,6 +18,12 @@ pub trait Packet {
     fn identity(&self) -> Option<Identity> {
         None
     }
+
+    /// Damages it in flight: `bits` are random, so `bits % (8 · size)` names a bit to flip. What nobody damages
+    /// arrives whole, counted as corrupted all the same.
+    fn corrupt(&mut self, bits: u64) {
+        let _ = bits;
+    }
 }
 
 /// Names a packet across links: two receivers of one track can be made to lose the same packets.

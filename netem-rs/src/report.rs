@@ -19,6 +19,8 @@ pub struct Counts {
     pub overflowed: u64,
     /// Copies made on the wire.
     pub duplicated: u64,
+    /// Corrupted on the wire, copies apart; they arrive, so they are counted as delivered too.
+    pub corrupted: u64,
     /// In the queue or the serialiser now.
     pub waiting: u64,
     /// On the wire now.
@@ -44,6 +46,7 @@ impl AddAssign for Counts {
         self.lost += other.lost;
         self.overflowed += other.overflowed;
         self.duplicated += other.duplicated;
+        self.corrupted += other.corrupted;
         self.waiting += other.waiting;
         self.flying += other.flying;
         self.offered_bytes += other.offered_bytes;

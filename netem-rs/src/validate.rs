@@ -1,6 +1,6 @@
 //! Which conditions can be honoured exactly: everything else is refused with the field and what is allowed.
 
-use crate::config::{DelayVariation, LinkConfig, Loss, QueueLimit, gilbert_transitions};
+use crate::config::{DelayVariation, LinkConfig, Loss, QueueLimit, SlotGap, Slots, gilbert_transitions};
 use std::fmt;
 use std::time::Duration;
 
@@ -64,6 +64,12 @@ impl LinkConfig {
             );
         }
         found.ratio("duplicate", self.duplicate);
+        let correlation = self.delay_correlation;
+        found.require((0.0..1.0).contains(&correlation), "delay_correlation", correlation, "from 0 to below 1");
+        if let Some(slots) = &self.slots {
+            found.slots(slots);
+        }
+        found.ratio("corrupt", self.corrupt);
         found.0
     }
 }
@@ -152,20 +158,59 @@ impl Problems {
     }
 
     fn variation(&mut self, config: &LinkConfig) {
-        match config.delay_variation {
-            None => {}
-            Some(DelayVariation::Uniform { max, .. }) => self.time("delay_variation.max", max),
-            Some(DelayVariation::Gaussian { sd, max, .. }) => {
+        let Some(variation) = &config.delay_variation else { return };
+        match *variation {
+            DelayVariation::Uniform { max, .. } => self.time("delay_variation.max", max),
+            DelayVariation::Gaussian { sd, max, .. } => {
                 self.time("delay_variation.sd", sd);
                 self.time("delay_variation.max", max);
             }
-            Some(DelayVariation::Normal { sd, max, .. }) => {
+            DelayVariation::Normal { sd, max, .. } => {
                 self.time("delay_variation.sd", sd);
                 let allowed =
                     format!("at most the delay, {:?}, or packets would arrive before they left", config.delay);
                 self.require(max <= config.delay, "delay_variation.max", format!("{max:?}"), allowed);
             }
+            DelayVariation::Pareto { sd, max, .. } | DelayVariation::ParetoNormal { sd, max, .. } => {
+                self.time("delay_variation.max", max);
+                self.taken(config, variation, sd);
+            }
+            DelayVariation::Table { ref table, sd, .. } => {
+                self.require(!table.is_empty(), "delay_variation.table", "empty", "at least one value");
+                self.taken(config, variation, sd);
+            }
         }
+    }
+
+    /// A variation that takes away in proportion to `sd` may not take more than the delay.
+    fn taken(&mut self, config: &LinkConfig, variation: &DelayVariation, sd: Duration) {
+        self.time("delay_variation.sd", sd);
+        let taken = variation.most_taken();
+        let allowed = format!(
+            "so little that the delay, {:?}, is at least the {taken:?} that it can take away, or packets would arrive \
+             before they left",
+            config.delay
+        );
+        self.require(sd > LONGEST || taken <= config.delay, "delay_variation.sd", format!("{sd:?}"), allowed);
+    }
+
+    fn slots(&mut self, slots: &Slots) {
+        match slots.gap {
+            SlotGap::Uniform { min, max } => {
+                self.span("slots.gap.max", max);
+                let allowed = format!("at most the longest, {max:?}");
+                self.require(min <= max, "slots.gap.min", format!("{min:?}"), allowed);
+            }
+            SlotGap::Table { ref table, delay, sd } => {
+                self.span("slots.gap.delay", delay);
+                self.time("slots.gap.sd", sd);
+                self.require(!table.is_empty(), "slots.gap.table", "empty", "at least one value");
+                let longest = delay.max(sd) <= LONGEST && slots.gap.longest().is_zero();
+                self.require(!longest, "slots.gap.delay", format!("{delay:?}"), "longer than the table takes away");
+            }
+        }
+        self.require(slots.packets != Some(0), "slots.packets", "0", "at least one packet");
+        self.require(slots.bytes != Some(0), "slots.bytes", "0", "at least one byte");
     }
 }
 
@@ -176,6 +221,10 @@ mod tests {
 
     fn fields(config: &LinkConfig) -> Vec<&'static str> {
         config.problems().iter().map(|problem| problem.field).collect()
+    }
+
+    fn slotted(min: Duration, max: Duration, packets: Option<u64>) -> Slots {
+        Slots { gap: SlotGap::Uniform { min, max }, packets, bytes: None }
     }
 
     #[test]
@@ -227,6 +276,38 @@ mod tests {
             ("reorder.ratio", LinkConfig { reorder: Some(Reorder { ratio: -0.1, by: ms(1) }), ..path() }),
             ("reorder.by", LinkConfig { reorder: Some(Reorder { ratio: 0.1, by: ms(0) }), ..path() }),
             ("duplicate", LinkConfig { duplicate: 2.0, ..path() }),
+            ("delay_correlation", LinkConfig { delay_correlation: 1.0, ..path() }),
+            ("corrupt", LinkConfig { corrupt: f64::NAN, ..path() }),
+            (
+                "delay_variation.sd",
+                LinkConfig {
+                    delay_variation: Some(DelayVariation::Pareto { sd: ms(9), max: ms(40), reordering: false }),
+                    delay: ms(6),
+                    ..path()
+                },
+            ),
+            (
+                "delay_variation.sd",
+                LinkConfig {
+                    delay_variation: Some(DelayVariation::ParetoNormal { sd: ms(9), max: ms(40), reordering: false }),
+                    delay: ms(13),
+                    ..path()
+                },
+            ),
+            (
+                "delay_variation.table",
+                LinkConfig {
+                    delay_variation: Some(DelayVariation::Table {
+                        table: crate::DelayTable::new([]),
+                        sd: ms(1),
+                        reordering: false,
+                    }),
+                    ..path()
+                },
+            ),
+            ("slots.gap.min", LinkConfig { slots: Some(slotted(ms(3), ms(2), None)), ..path() }),
+            ("slots.gap.max", LinkConfig { slots: Some(slotted(ms(0), ms(0), None)), ..path() }),
+            ("slots.packets", LinkConfig { slots: Some(slotted(ms(0), ms(2), Some(0))), ..path() }),
         ];
         for (field, config) in cases {
             assert_eq!(fields(&config), [field], "{config:?}");

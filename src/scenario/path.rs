@@ -72,7 +72,9 @@ impl PathChange {
             config.loss = loss.clone();
         }
         config.delay = self.delay.unwrap_or(config.delay);
-        config.delay_variation = self.delay_variation.unwrap_or(config.delay_variation);
+        if let Some(variation) = &self.delay_variation {
+            config.delay_variation = variation.clone();
+        }
         config.reorder = self.reorder.or(config.reorder);
         config.duplicate = self.duplicate.unwrap_or(config.duplicate);
     }

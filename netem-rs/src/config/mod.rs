@@ -4,9 +4,11 @@
 //! are checked by [`LinkConfig::validate`]; meanings and closed formulas stand with each field.
 
 mod loss;
+mod variation;
 
 pub use loss::{Loss, LossTrace};
 pub(crate) use loss::{four_state_equilibrium, gilbert_transitions, stationary_bad};
+pub use variation::{DelayTable, DelayVariation, SlotGap, Slots};
 
 use std::time::Duration;
 
@@ -29,6 +31,14 @@ pub struct LinkConfig {
     pub reorder: Option<Reorder>,
     /// Ratio of packets that arrive twice, 0..=1. The copy makes its own way: its own variation, its own reordering.
     pub duplicate: f64,
+    /// How much of the last packet's luck in `delay_variation` the next one keeps, 0..1: the correlation of the normal
+    /// numbers (an AR(1) process) that are mapped to the distribution, whose law is the same at every correlation.
+    pub delay_correlation: f64,
+    /// Times at which packets arrive in batches, as from Wi-Fi or LTE; `None` lets each arrive on its own.
+    pub slots: Option<Slots>,
+    /// Ratio of arriving packets that are corrupted, 0..=1, copies apart: [`Packet::corrupt`](crate::Packet::corrupt)
+    /// says what that does to them.
+    pub corrupt: f64,
 }
 
 /// How much may wait for the serialiser (tail drop). The packet that is being sent does not wait, and an empty queue
@@ -43,37 +53,6 @@ pub enum QueueLimit {
     Time(Duration),
     /// Packets of any size.
     Packets(u64),
-}
-
-/// What is drawn for each packet on top of the delay. Order is kept unless `reordering`: a packet that would overtake
-/// arrives together with the one before it (RFC 8868's NR-BPDV).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DelayVariation {
-    /// `nr-gauss`: adds min(|N(0, sd²)|, max), never less than nothing (RFC 8868 recommends max = 3 sd).
-    Gaussian {
-        /// Standard deviation before folding.
-        sd: Duration,
-        /// The most that is added.
-        max: Duration,
-        /// Whether packets may overtake each other.
-        reordering: bool,
-    },
-    /// Adds a time between nothing and `max`, all equally likely. A source's `d ± j` is delay d-j, max 2j.
-    Uniform {
-        /// The most that is added.
-        max: Duration,
-        /// Whether packets may overtake each other.
-        reordering: bool,
-    },
-    /// Adds N(0, sd²) held to ±max, so the delay is symmetric around `delay`; `max` is at most `delay`.
-    Normal {
-        /// Standard deviation.
-        sd: Duration,
-        /// The most that is added or taken away.
-        max: Duration,
-        /// Whether packets may overtake each other.
-        reordering: bool,
-    },
 }
 
 /// Packets that are held back so that later ones overtake them.
@@ -116,6 +95,9 @@ impl LinkConfig {
         delay_variation: None,
         reorder: None,
         duplicate: 0.0,
+        delay_correlation: 0.0,
+        slots: None,
+        corrupt: 0.0,
     };
 
     /// Whether packets cross at once and unharmed. (The queue's limit does not matter without a rate.)
@@ -127,32 +109,19 @@ impl LinkConfig {
             && self.delay_variation.is_none()
             && self.reorder.is_none_or(|reorder| reorder.ratio == 0.0)
             && self.duplicate == 0.0
+            && self.slots.is_none()
+            && self.corrupt == 0.0
     }
 
-    /// The shortest time on the wire that these conditions allow: no packet arrives sooner after it was offered.
-    #[must_use]
-    pub fn shortest_delay(&self) -> Duration {
-        match self.delay_variation {
-            Some(DelayVariation::Normal { max, .. }) => self.delay.saturating_sub(max),
-            Some(DelayVariation::Gaussian { .. } | DelayVariation::Uniform { .. }) | None => self.delay,
-        }
+    /// The shortest time on the wire that these conditions allow.
+    pub(crate) fn shortest_delay(&self) -> Duration {
+        let less = self.delay_variation.as_ref().map_or(Duration::ZERO, DelayVariation::most_taken);
+        self.delay.saturating_sub(less)
     }
 }
 
 impl Default for LinkConfig {
     fn default() -> Self {
         Self::TRANSPARENT
-    }
-}
-
-impl DelayVariation {
-    /// Whether packets may overtake each other.
-    #[must_use]
-    pub fn reorders(&self) -> bool {
-        match *self {
-            Self::Gaussian { reordering, .. } | Self::Uniform { reordering, .. } | Self::Normal { reordering, .. } => {
-                reordering
-            }
-        }
     }
 }

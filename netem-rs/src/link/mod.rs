@@ -8,6 +8,7 @@
 mod four;
 mod loss;
 mod queue;
+mod slots;
 mod variation;
 mod wire;
 
@@ -16,7 +17,7 @@ mod tests;
 
 pub(crate) use loss::LossStage;
 pub(crate) use queue::Bottleneck;
-pub(crate) use variation::draw_delay;
+pub(crate) use variation::{Luck, draw_delay};
 
 use crate::config::{LinkConfig, OutageMode};
 use crate::dice::Dice;
@@ -24,6 +25,7 @@ use crate::packet::Packet;
 use crate::report::Report;
 use crate::{Instant, Seed};
 use queue::Departure;
+use slots::SlotStage;
 use std::fmt;
 use wire::Wire;
 
@@ -52,20 +54,26 @@ pub struct Link<T> {
     bottleneck: Bottleneck<T>,
     loss: LossStage,
     delay: Dice,
+    luck: Luck,
     duplicate: Dice,
     reorder: Dice,
+    corrupt: Dice,
     wire: Wire<T>,
+    /// Made when slots are first asked for.
+    slots: Option<Box<SlotStage<T>>>,
     report: Report,
 }
 
 impl<T: Packet + Clone> Link<T> {
-    /// A link with nothing on it. Its stages draw from `seed`'s children `loss`, `delay`, `duplicate` and `reorder`.
+    /// A link with nothing on it. Its stages draw from `seed`'s children `loss`, `delay`, `duplicate`, `reorder`,
+    /// `corrupt` and `slots`.
     ///
     /// # Panics
     /// On a configuration that [`LinkConfig::validate`] refuses.
     #[must_use]
     pub fn new(config: LinkConfig, seed: Seed) -> Self {
         expect_valid(&config);
+        let in_slots = config.slots.is_some();
         Self {
             transparent: config.is_transparent(),
             bottleneck: Bottleneck::new(config.rate, config.queue),
@@ -75,9 +83,12 @@ impl<T: Packet + Clone> Link<T> {
             outage: None,
             loss: LossStage::new(),
             delay: Dice::new("delay"),
+            luck: None,
             duplicate: Dice::new("duplicate"),
             reorder: Dice::new("reorder"),
+            corrupt: Dice::new("corrupt"),
             wire: Wire::new(),
+            slots: in_slots.then(|| Box::new(SlotStage::new())),
             report: Report::default(),
         }
     }
@@ -107,7 +118,10 @@ impl<T: Packet + Clone> Link<T> {
 
     /// The next packet that has arrived, in order of [`Delivery::at`].
     pub fn poll_output(&mut self) -> Option<Delivery<T>> {
-        let (at, item) = self.wire.arrive(self.clock)?;
+        let (at, item) = match &mut self.slots {
+            None => self.wire.arrive(self.clock)?,
+            Some(slots) => slots.arrive(self.clock)?,
+        };
         let counts = &mut self.report.classes[item.class()];
         counts.flying -= 1;
         counts.delivered += 1;
@@ -121,16 +135,15 @@ impl<T: Packet + Clone> Link<T> {
         let arrival = self.wire.next_arrival();
         // What leaves the serialiser is not seen before it has crossed the wire: no need to wake for it earlier.
         let next = self.bottleneck.next_departure().map(|at| at + self.config.shortest_delay());
-        match (arrival, next) {
-            (Some(arrival), Some(next)) => Some(arrival.min(next)),
-            (one, other) => one.or(other),
-        }
+        let slot = self.slots.as_ref().and_then(|slots| slots.next_arrival());
+        [arrival, next, slot].into_iter().flatten().min()
     }
 
     /// The fast path: when nothing would happen to a packet now, counts it as offered and delivered and returns true;
     /// the caller keeps the bytes. Otherwise counts nothing and returns false: use [`Link::handle_packet`].
     pub fn pass(&mut self, class: usize, size: usize) -> bool {
-        if !self.transparent || !self.wire.is_empty() || !self.bottleneck.is_empty() {
+        let held = self.slots.as_ref().is_some_and(|slots| !slots.is_empty());
+        if !self.transparent || !self.wire.is_empty() || !self.bottleneck.is_empty() || held {
             return false;
         }
         let counts = &mut self.report.classes[class];
@@ -148,6 +161,10 @@ impl<T: Packet + Clone> Link<T> {
     /// On a configuration that [`LinkConfig::validate`] refuses.
     pub fn apply(&mut self, now: Instant, config: LinkConfig) {
         expect_valid(&config);
+        if config.slots.is_some() {
+            // What has arrived by now needs no slot any more.
+            self.slots.get_or_insert_with(|| Box::new(SlotStage::new()));
+        }
         self.advance(now);
         self.bottleneck.set_rate(self.clock, config.rate, config.queue);
         self.config = config;
@@ -191,6 +208,17 @@ impl<T: Packet + Clone> Link<T> {
         while let Some(departure) = self.bottleneck.depart(self.clock) {
             self.handle_departure(departure);
         }
+        if self.slots.is_some() {
+            self.hold_for_slots();
+        }
+    }
+
+    /// Gives what has crossed the wire the slots in which it arrives.
+    fn hold_for_slots(&mut self) {
+        let Some(stage) = &mut self.slots else { return };
+        while let Some((at, item)) = self.wire.arrive(self.clock) {
+            stage.hold(self.config.slots.as_ref(), &self.seed, at, item.wire_size(), item);
+        }
     }
 
     fn handle_departure(&mut self, Departure { at, waited, item }: Departure<T>) {
@@ -211,13 +239,17 @@ impl<T: Packet + Clone> Link<T> {
         }
     }
 
-    fn launch(&mut self, at: Instant, class: usize, item: T) {
+    fn launch(&mut self, at: Instant, class: usize, mut item: T) {
         self.report.classes[class].flying += 1;
-        let arrival = at + draw_delay(&self.config, &mut self.delay, &self.seed);
+        if self.config.corrupt > 0.0 && self.corrupt.hits(&self.seed, self.config.corrupt) {
+            item.corrupt(self.corrupt.bits(&self.seed));
+            self.report.classes[class].corrupted += 1;
+        }
+        let arrival = at + draw_delay(&self.config, &mut self.delay, &mut self.luck, &self.seed);
         let held = self.config.reorder.filter(|reorder| self.reorder.hits(&self.seed, reorder.ratio));
         if let Some(reorder) = held {
             self.wire.launch_freely(arrival + reorder.by, item);
-        } else if self.config.delay_variation.is_some_and(|variation| variation.reorders()) {
+        } else if self.config.delay_variation.as_ref().is_some_and(|variation| variation.reorders()) {
             self.wire.launch_freely(arrival, item);
         } else {
             self.wire.launch_in_order(arrival, item);

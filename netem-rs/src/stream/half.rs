@@ -4,7 +4,7 @@
 use super::FIRST_TIMER;
 use crate::config::{LinkConfig, OutageMode, QueueLimit};
 use crate::dice::Dice;
-use crate::link::{Bottleneck, LossStage, draw_delay, expect_valid};
+use crate::link::{Bottleneck, LossStage, Luck, draw_delay, expect_valid};
 use crate::{Instant, Seed};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -24,6 +24,7 @@ pub(super) struct Half<L> {
     bottleneck: Bottleneck<Segment>,
     loss: LossStage,
     delay: Dice,
+    luck: Luck,
     reorder: Dice,
     /// Lost segments by the instant at which their timer runs out.
     timers: BinaryHeap<Reverse<(Instant, Segment)>>,
@@ -62,6 +63,7 @@ impl<L> Half<L> {
             outage: None,
             loss: LossStage::new(),
             delay: Dice::new("delay"),
+            luck: None,
             reorder: Dice::new("reorder"),
             timers: BinaryHeap::new(),
             messages: VecDeque::new(),
@@ -155,7 +157,7 @@ impl<L> Half<L> {
             self.timers.push(Reverse((at + timer, segment)));
             return;
         }
-        let mut arrival = at + draw_delay(&self.config, &mut self.delay, &self.seed);
+        let mut arrival = at + draw_delay(&self.config, &mut self.delay, &mut self.luck, &self.seed);
         if let Some(reorder) = self.config.reorder
             && self.reorder.hits(&self.seed, reorder.ratio)
         {

@@ -2,7 +2,8 @@
 
 use crate::Probe;
 use netem_rs::{
-    CLASSES, DelayVariation, Instant, Link, LinkConfig, Loss, LossTrace, OutageMode, QueueLimit, Reorder, Seed,
+    CLASSES, DelayTable, DelayVariation, Instant, Link, LinkConfig, Loss, LossTrace, OutageMode, QueueLimit, Reorder,
+    Seed, SlotGap, Slots,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -40,12 +41,41 @@ fn loss() -> impl Strategy<Value = Loss> {
 }
 
 fn variation() -> impl Strategy<Value = DelayVariation> {
-    let distribution = (0..3, micros(0..20_000), micros(0..20_000), any::<bool>());
+    let distribution = (0..6, micros(0..20_000), micros(0..20_000), any::<bool>());
     distribution.prop_map(|(kind, sd, max, reordering)| match kind {
         0 => DelayVariation::Gaussian { sd, max, reordering },
         1 => DelayVariation::Uniform { max, reordering },
+        2 => DelayVariation::Pareto { sd, max, reordering },
+        3 => DelayVariation::ParetoNormal { sd, max, reordering },
+        4 => DelayVariation::Table { table: DelayTable::new([-9_000, 0, 3, 20_000]), sd, reordering },
         _ => DelayVariation::Normal { sd, max, reordering },
     })
+}
+
+/// In order whatever it was before.
+fn in_order(variation: DelayVariation) -> DelayVariation {
+    let reordering = false;
+    match variation {
+        DelayVariation::Gaussian { sd, max, .. } => DelayVariation::Gaussian { sd, max, reordering },
+        DelayVariation::Uniform { max, .. } => DelayVariation::Uniform { max, reordering },
+        DelayVariation::Normal { sd, max, .. } => DelayVariation::Normal { sd, max, reordering },
+        DelayVariation::Pareto { sd, max, .. } => DelayVariation::Pareto { sd, max, reordering },
+        DelayVariation::ParetoNormal { sd, max, .. } => DelayVariation::ParetoNormal { sd, max, reordering },
+        DelayVariation::Table { table, sd, .. } => DelayVariation::Table { table, sd, reordering },
+    }
+}
+
+fn slots() -> impl Strategy<Value = Slots> {
+    let gap = (0..10_000_u64, 1..10_000_u64, any::<bool>()).prop_map(|(min, more, table)| {
+        let delay = Duration::from_micros(min + more);
+        if table {
+            SlotGap::Table { table: DelayTable::new([-8_192, 0, 4_000, 30_000]), delay, sd: delay }
+        } else {
+            SlotGap::Uniform { min: Duration::from_micros(min), max: delay }
+        }
+    });
+    let most = || proptest::option::of(1..9_u64);
+    (gap, most(), proptest::option::of(1..3_000_u64)).prop_map(|(gap, packets, bytes)| Slots { gap, packets, bytes })
 }
 
 fn queue() -> impl Strategy<Value = QueueLimit> {
@@ -67,15 +97,30 @@ fn config() -> impl Strategy<Value = LinkConfig> {
         proptest::option::of(variation()),
         proptest::option::of((0.0..=1.0, micros(1..50_000)).prop_map(|(ratio, by)| Reorder { ratio, by })),
         prop_oneof![Just(0.0), 0.0..=1.0],
+        (prop_oneof![Just(0.0), 0.0..1.0], proptest::option::weighted(0.2, slots()), prop_oneof![Just(0.0), 0.0..=1.0]),
     );
-    let config = parts.prop_map(|(rate, queue, overhead, loss, delay, delay_variation, reorder, duplicate)| {
+    let config = parts.prop_map(|(rate, queue, overhead, loss, delay, delay_variation, reorder, duplicate, end)| {
         let queue = if rate.is_none() && matches!(queue, QueueLimit::Time(_)) { QueueLimit::Unlimited } else { queue };
-        // A normal variation may not exceed the delay.
+        // A variation may not take away more than the delay.
         let delay = match delay_variation {
             Some(DelayVariation::Normal { max, .. }) => delay + max,
+            Some(_) => delay + Duration::from_millis(35),
             _ => delay,
         };
-        LinkConfig { rate, queue, overhead, loss, delay, delay_variation, reorder, duplicate }
+        let (delay_correlation, slots, corrupt) = end;
+        LinkConfig {
+            rate,
+            queue,
+            overhead,
+            loss,
+            delay,
+            delay_variation,
+            reorder,
+            duplicate,
+            delay_correlation,
+            slots,
+            corrupt,
+        }
     });
     prop_oneof![1 => Just(LinkConfig::default()), 5 => config]
 }
@@ -200,11 +245,7 @@ proptest! {
     #[test]
     fn a_link_that_keeps_order_keeps_it_through_every_change(config in config(), script in script()) {
         let ordered = |config: &LinkConfig| LinkConfig {
-            delay_variation: config.delay_variation.map(|variation| match variation {
-                DelayVariation::Gaussian { sd, max, .. } => DelayVariation::Gaussian { sd, max, reordering: false },
-                DelayVariation::Uniform { max, .. } => DelayVariation::Uniform { max, reordering: false },
-                DelayVariation::Normal { sd, max, .. } => DelayVariation::Normal { sd, max, reordering: false },
-            }),
+            delay_variation: config.delay_variation.clone().map(in_order),
             reorder: None,
             ..config.clone()
         };

@@ -10,6 +10,7 @@ mod statistics;
 mod stream;
 mod thousand;
 mod wire;
+mod wire_models;
 
 use netem_rs::{Instant, Link, LinkConfig, Packet, Seed};
 use std::time::Duration;

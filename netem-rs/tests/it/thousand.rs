@@ -1,7 +1,7 @@
 //! The first 1,000 verdicts of every model from one seed, as a digest: the same on every machine and in every build.
 
-use crate::verdicts;
-use netem_rs::{LinkConfig, Loss, LossTrace, Seed};
+use crate::{flow, verdicts};
+use netem_rs::{DelayTable, DelayVariation, LinkConfig, Loss, LossTrace, Reorder, Seed, SlotGap, Slots};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -21,6 +21,12 @@ fn digest(bytes: impl IntoIterator<Item = u8>) -> String {
 fn losses(loss: Loss) -> String {
     let lost = verdicts(&LinkConfig { loss, ..LinkConfig::default() }, seed(), COUNT);
     digest(lost.into_iter().map(|lost| if lost { b'x' } else { b'.' }))
+}
+
+/// Number and nanosecond of each arrival, packets 1 ms apart.
+fn arrivals(config: &LinkConfig) -> String {
+    let out = flow(config, seed(), COUNT, Duration::from_millis(1));
+    digest(out.into_iter().flat_map(|(number, at)| [number, at.as_nanos()]).flat_map(u64::to_le_bytes))
 }
 
 /// All differences at once, so that a new model's digests can be read off.
@@ -45,4 +51,43 @@ fn losses_are_as_digested() {
         ("nth", Loss::Nth { n: 9 }, "63953979f749f945"),
     ];
     assert_digests(&models.map(|(name, model, expected)| (name, losses(model), expected)));
+}
+
+#[test]
+fn what_happens_in_flight_is_as_digested() {
+    let (sd, max) = (Duration::from_millis(5), Duration::from_millis(20));
+    let path = LinkConfig { delay: Duration::from_millis(30), ..LinkConfig::default() };
+    let varied = |variation: DelayVariation| LinkConfig { delay_variation: Some(variation), ..path.clone() };
+    let correlated = |variation: DelayVariation| LinkConfig { delay_correlation: 0.6, ..varied(variation) };
+    let table = || DelayTable::new((-40..200).map(|value| value * 100));
+    let slots = |gap: SlotGap| LinkConfig { slots: Some(Slots { gap, packets: Some(4), bytes: None }), ..path.clone() };
+    let (reordering, ms) = (true, Duration::from_millis);
+    let digests = [
+        ("constant", path.clone(), "c8bfb8e05e12814d"),
+        ("folded normal", varied(DelayVariation::Gaussian { sd, max, reordering }), "551ed81be6971d17"),
+        ("uniform", varied(DelayVariation::Uniform { max, reordering }), "f0a4cb425f3799ed"),
+        ("normal", varied(DelayVariation::Normal { sd, max, reordering }), "f63e252900bb5a6e"),
+        ("pareto", varied(DelayVariation::Pareto { sd, max, reordering }), "1819c95ebfc27c5f"),
+        ("paretonormal", varied(DelayVariation::ParetoNormal { sd, max, reordering }), "d5a8cac157c6d8d4"),
+        ("table", varied(DelayVariation::Table { table: table(), sd, reordering }), "29f1c9a52fee06ec"),
+        ("correlated folded normal", correlated(DelayVariation::Gaussian { sd, max, reordering }), "78286199be444997"),
+        ("correlated uniform", correlated(DelayVariation::Uniform { max, reordering }), "3518d847eb3edec9"),
+        ("correlated normal", correlated(DelayVariation::Normal { sd, max, reordering }), "17245584338fe2fa"),
+        ("correlated pareto", correlated(DelayVariation::Pareto { sd, max, reordering }), "7f9cd55938e8d853"),
+        (
+            "correlated paretonormal",
+            correlated(DelayVariation::ParetoNormal { sd, max, reordering }),
+            "11822b1e8f92959e",
+        ),
+        ("correlated table", correlated(DelayVariation::Table { table: table(), sd, reordering }), "efc1106c9041759a"),
+        ("uniform slots", slots(SlotGap::Uniform { min: ms(1), max: ms(6) }), "414c75a8b5b2606d"),
+        ("slots by a table", slots(SlotGap::Table { table: table(), delay: ms(4), sd: ms(1) }), "80b086e905bf07a6"),
+        (
+            "reordering",
+            LinkConfig { reorder: Some(Reorder { ratio: 0.1, by: ms(5) }), ..path.clone() },
+            "02381eab66c36817",
+        ),
+        ("duplication", LinkConfig { duplicate: 0.1, ..path.clone() }, "f377810f68d4fa3f"),
+    ];
+    assert_digests(&digests.map(|(name, config, expected)| (name, arrivals(&config), expected)));
 }
