@@ -61,7 +61,7 @@ fn unit(bits: u64) -> f64 {
 }
 
 /// A step of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): a bijection in which every bit of the input moves all.
-const fn scramble(input: u64) -> u64 {
+pub(crate) const fn scramble(input: u64) -> u64 {
     let mut bits = input.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -58,7 +58,8 @@ mod stream;
 mod validate;
 
 pub use config::{
-    DelayTable, DelayVariation, LinkConfig, Loss, LossTrace, OutageMode, QueueLimit, Reorder, SlotGap, Slots,
+    CoDel, DelayTable, DelayVariation, FqCoDel, LinkConfig, Loss, LossTrace, OutageMode, Pie, QueueLimit, QueuePolicy,
+    Red, Reorder, SlotGap, Slots,
 };
 pub use instant::Instant;
 pub use link::{Delivery, Link};

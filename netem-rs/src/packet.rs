@@ -19,6 +19,19 @@ pub trait Packet {
         None
     }
 
+    /// Which flow it belongs to, for queues that share fairly between flows: as in a hash of addresses and ports.
+    fn flow(&self) -> u64 {
+        0
+    }
+
+    /// Whether its sender understands congestion marks (ECT(0), ECT(1) or CE of RFC 3168).
+    fn ecn_capable(&self) -> bool {
+        false
+    }
+
+    /// Marks that it met congestion (CE). Asked only of packets that are [`Packet::ecn_capable`].
+    fn mark(&mut self) {}
+
     /// Damages it in flight: `bits` are random, so `bits % (8 · size)` names a bit to flip. What nobody damages
     /// arrives whole, counted as corrupted all the same.
     fn corrupt(&mut self, bits: u64) {

@@ -15,8 +15,10 @@ pub struct Counts {
     pub delivered: u64,
     /// Lost by the loss model or an outage.
     pub lost: u64,
-    /// Refused by the queue.
+    /// Dropped by the queue: beyond its limit, or early by its policy.
     pub overflowed: u64,
+    /// Marked by the queue as having met congestion, counted when they leave it; they go on like all others.
+    pub marked: u64,
     /// Copies made on the wire.
     pub duplicated: u64,
     /// Corrupted on the wire, copies apart; they arrive, so they are counted as delivered too.
@@ -45,6 +47,7 @@ impl AddAssign for Counts {
         self.delivered += other.delivered;
         self.lost += other.lost;
         self.overflowed += other.overflowed;
+        self.marked += other.marked;
         self.duplicated += other.duplicated;
         self.corrupted += other.corrupted;
         self.waiting += other.waiting;

@@ -1,6 +1,8 @@
 //! Which conditions can be honoured exactly: everything else is refused with the field and what is allowed.
 
-use crate::config::{DelayVariation, LinkConfig, Loss, QueueLimit, SlotGap, Slots, gilbert_transitions};
+use crate::config::{
+    CoDel, DelayVariation, LinkConfig, Loss, QueueLimit, QueuePolicy, SlotGap, Slots, gilbert_transitions,
+};
 use std::fmt;
 use std::time::Duration;
 
@@ -49,6 +51,7 @@ impl LinkConfig {
             );
         }
         found.queue(self);
+        found.policy(&self.policy);
         found.require(self.overhead <= 65_535, "overhead", self.overhead, "at most 65535 bytes");
         found.loss(&self.loss);
         found.time("delay", self.delay);
@@ -107,6 +110,42 @@ impl Problems {
                 self.require(config.rate.is_some(), "queue", format!("{time:?}"), allowed);
             }
         }
+    }
+
+    fn policy(&mut self, policy: &QueuePolicy) {
+        match policy {
+            QueuePolicy::DropTail | QueuePolicy::DropHead => {}
+            QueuePolicy::CoDel(codel) => self.codel(codel),
+            QueuePolicy::FqCoDel(fair) => {
+                self.codel(&fair.codel);
+                let quantum = 1..=1_u32 << 30;
+                self.require(quantum.contains(&fair.quantum), "policy.quantum", fair.quantum, "1 byte to 1 GiB");
+                self.require((1..=65_536).contains(&fair.flows), "policy.flows", fair.flows, "1 to 65536 queues");
+            }
+            QueuePolicy::Pie(pie) => {
+                self.span("policy.target", pie.target);
+                self.span("policy.update", pie.update);
+                let shortest = Duration::from_micros(100);
+                let given = format!("{:?}", pie.update);
+                self.require(pie.update >= shortest || pie.update.is_zero(), "policy.update", given, "at least 100µs");
+                let weight = 0.0..=1_000.0;
+                self.require(weight.contains(&pie.alpha), "policy.alpha", pie.alpha, "a weight from 0 to 1000");
+                self.require(weight.contains(&pie.beta), "policy.beta", pie.beta, "a weight from 0 to 1000");
+                self.time("policy.burst", pie.burst);
+            }
+            QueuePolicy::Red(red) => {
+                let allowed = format!("more than `min`, {} bytes", red.min);
+                self.require(red.max > red.min, "policy.max", format!("{} bytes", red.max), allowed);
+                self.ratio("policy.probability", red.probability);
+                self.ratio("policy.weight", red.weight);
+                self.require(red.packet >= 1, "policy.packet", "0 bytes", "at least one byte");
+            }
+        }
+    }
+
+    fn codel(&mut self, codel: &CoDel) {
+        self.span("policy.target", codel.target);
+        self.span("policy.interval", codel.interval);
     }
 
     fn loss(&mut self, loss: &Loss) {
@@ -217,7 +256,7 @@ impl Problems {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Reorder;
+    use crate::{FqCoDel, Pie, Red, Reorder};
 
     fn fields(config: &LinkConfig) -> Vec<&'static str> {
         config.problems().iter().map(|problem| problem.field).collect()
@@ -237,12 +276,24 @@ mod tests {
     fn each_impossible_value_names_its_field() {
         let path = LinkConfig::default;
         let ms = Duration::from_millis;
+        let with = |policy| LinkConfig { policy, ..path() };
+        let (min, max, probability, weight) = (5_000, 15_000, 0.02, 0.002);
+        let red = Red { min, max, probability, weight, packet: 1_000, gentle: false, ecn: false };
         let cases = [
             ("rate", LinkConfig { rate: Some(0), ..path() }),
             ("queue", LinkConfig { queue: QueueLimit::Bytes(300), ..path() }),
             ("queue", LinkConfig { queue: QueueLimit::Packets(0), ..path() }),
             ("queue", LinkConfig { queue: QueueLimit::Time(ms(300)), ..path() }),
             ("queue", LinkConfig { queue: QueueLimit::Time(ms(0)), rate: Some(1), ..path() }),
+            ("policy.target", with(QueuePolicy::CoDel(CoDel { target: ms(0), ..CoDel::default() }))),
+            ("policy.interval", with(QueuePolicy::CoDel(CoDel { interval: ms(0), ..CoDel::default() }))),
+            ("policy.quantum", with(QueuePolicy::FqCoDel(FqCoDel { quantum: 0, ..FqCoDel::default() }))),
+            ("policy.flows", with(QueuePolicy::FqCoDel(FqCoDel { flows: 0, ..FqCoDel::default() }))),
+            ("policy.update", with(QueuePolicy::Pie(Pie { update: ms(0), ..Pie::default() }))),
+            ("policy.alpha", with(QueuePolicy::Pie(Pie { alpha: f64::NAN, ..Pie::default() }))),
+            ("policy.max", with(QueuePolicy::Red(Red { max: 5, ..red }))),
+            ("policy.probability", with(QueuePolicy::Red(Red { probability: 1.5, ..red }))),
+            ("policy.weight", with(QueuePolicy::Red(Red { weight: -0.5, ..red }))),
             ("overhead", LinkConfig { overhead: 70_000, ..path() }),
             ("loss.p", LinkConfig { loss: Loss::Iid { p: 1.1 }, ..path() }),
             ("loss.p", LinkConfig { loss: Loss::Iid { p: f64::NAN }, ..path() }),

@@ -4,10 +4,12 @@
 //! are checked by [`LinkConfig::validate`]; meanings and closed formulas stand with each field.
 
 mod loss;
+mod queue;
 mod variation;
 
 pub use loss::{Loss, LossTrace};
 pub(crate) use loss::{four_state_equilibrium, gilbert_transitions, stationary_bad};
+pub use queue::{CoDel, FqCoDel, Pie, QueueLimit, QueuePolicy, Red};
 pub use variation::{DelayTable, DelayVariation, SlotGap, Slots};
 
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub struct LinkConfig {
     pub rate: Option<u64>,
     /// How much may wait for the serialiser.
     pub queue: QueueLimit,
+    /// Who is dropped when more would wait, and what is dropped or marked before.
+    pub policy: QueuePolicy,
     /// Bytes of headers that every packet has on the wire beside its payload: 28 for UDP over IPv4, 48 over IPv6.
     pub overhead: usize,
     /// What is lost after the bottleneck: lost packets have used their share of the rate.
@@ -41,20 +45,6 @@ pub struct LinkConfig {
     pub corrupt: f64,
 }
 
-/// How much may wait for the serialiser (tail drop). The packet that is being sent does not wait, and an empty queue
-/// takes one packet of any size, so that no limit can starve a class of packets.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum QueueLimit {
-    /// No limit.
-    Unlimited,
-    /// Bytes, overhead included.
-    Bytes(u64),
-    /// This time at the current rate, in bytes: computed anew at each change of the rate; what waits stays.
-    Time(Duration),
-    /// Packets of any size.
-    Packets(u64),
-}
-
 /// Packets that are held back so that later ones overtake them.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Reorder {
@@ -73,22 +63,12 @@ pub enum OutageMode {
     Pause,
 }
 
-impl QueueLimit {
-    /// The queue that a rate (bits a second, at least 1) gets where nobody says: 300 ms (RFC 8867's drop-tail queue),
-    /// and never less than the time of four packets of 1,500 bytes, or a slow path could not hold one.
-    #[must_use]
-    pub const fn typical(rate: u64) -> Self {
-        const FOUR_PACKETS: u64 = 4 * 1_500 * 8 * 1_000;
-        let four_packets = FOUR_PACKETS.div_ceil(rate);
-        Self::Time(Duration::from_millis(if four_packets > 300 { four_packets } else { 300 }))
-    }
-}
-
 impl LinkConfig {
     /// A path that changes nothing, with UDP over IPv4 headers.
     pub const TRANSPARENT: Self = Self {
         rate: None,
         queue: QueueLimit::Unlimited,
+        policy: QueuePolicy::DropTail,
         overhead: 28,
         loss: Loss::None,
         delay: Duration::ZERO,
@@ -100,7 +80,8 @@ impl LinkConfig {
         corrupt: 0.0,
     };
 
-    /// Whether packets cross at once and unharmed. (The queue's limit does not matter without a rate.)
+    /// Whether packets cross at once and unharmed. (Neither the queue's limit nor
+    /// its policy matters without a rate.)
     #[must_use]
     pub fn is_transparent(&self) -> bool {
         self.rate.is_none()

@@ -5,6 +5,7 @@
 //! used their share of the rate, and conditions can change under a running link without touching what waits, the bits
 //! already sent, or any random stream.
 
+mod aqm;
 mod four;
 mod loss;
 mod queue;
@@ -66,7 +67,7 @@ pub struct Link<T> {
 
 impl<T: Packet + Clone> Link<T> {
     /// A link with nothing on it. Its stages draw from `seed`'s children `loss`, `delay`, `duplicate`, `reorder`,
-    /// `corrupt` and `slots`.
+    /// `corrupt`, `slots`, `queue` and `flows`.
     ///
     /// # Panics
     /// On a configuration that [`LinkConfig::validate`] refuses.
@@ -76,7 +77,7 @@ impl<T: Packet + Clone> Link<T> {
         let in_slots = config.slots.is_some();
         Self {
             transparent: config.is_transparent(),
-            bottleneck: Bottleneck::new(config.rate, config.queue),
+            bottleneck: Bottleneck::new(&config, &seed),
             config,
             seed,
             clock: Instant::ZERO,
@@ -108,7 +109,17 @@ impl<T: Packet + Clone> Link<T> {
             Ok(()) => counts.waiting += 1,
             Err(_) => counts.overflowed += 1,
         }
+        self.count_refused();
         self.advance(now);
+    }
+
+    /// Books what the queue's policy dropped after it was let in.
+    fn count_refused(&mut self) {
+        while let Some(item) = self.bottleneck.take_refused() {
+            let counts = &mut self.report.classes[item.class()];
+            counts.waiting -= 1;
+            counts.overflowed += 1;
+        }
     }
 
     /// Lets time pass up to `now`.
@@ -166,7 +177,7 @@ impl<T: Packet + Clone> Link<T> {
             self.slots.get_or_insert_with(|| Box::new(SlotStage::new()));
         }
         self.advance(now);
-        self.bottleneck.set_rate(self.clock, config.rate, config.queue);
+        self.bottleneck.apply(self.clock, &config, &self.seed);
         self.config = config;
         self.changed();
     }
@@ -208,6 +219,7 @@ impl<T: Packet + Clone> Link<T> {
         while let Some(departure) = self.bottleneck.depart(self.clock) {
             self.handle_departure(departure);
         }
+        self.count_refused();
         if self.slots.is_some() {
             self.hold_for_slots();
         }
@@ -221,10 +233,11 @@ impl<T: Packet + Clone> Link<T> {
         }
     }
 
-    fn handle_departure(&mut self, Departure { at, waited, item }: Departure<T>) {
+    fn handle_departure(&mut self, Departure { at, waited, marked, item }: Departure<T>) {
         let class = item.class();
         self.report.queue_delay = waited;
         self.report.classes[class].waiting -= 1;
+        self.report.classes[class].marked += u64::from(marked);
         let dropped = self.outage == Some(OutageMode::Drop);
         if dropped || self.loss.loses(&self.config.loss, &self.seed, item.identity(), at) {
             self.report.classes[class].lost += 1;

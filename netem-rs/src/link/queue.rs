@@ -1,11 +1,12 @@
 //! The bottleneck: packets that wait, and the serialiser that sends the first of them bit by bit.
 //!
 //! Work is counted in bits times a billion, so that `rate × nanoseconds` is exact: a change of the rate keeps what was
-//! sent to the last fraction of a bit, and back-to-back packets never gain or lose a nanosecond. The queue is
-//! tail-drop; other policies (drop-head, CoDel, marking) belong here, between `offer` and `begin`.
+//! sent to the last fraction of a bit, and back-to-back packets never gain or lose a nanosecond. Tail drop is decided
+//! here; every other policy is asked, between `offer` and `begin`.
 
-use crate::Instant;
-use crate::config::QueueLimit;
+use super::aqm::{Aqm, Fifo};
+use crate::config::{LinkConfig, QueueLimit, QueuePolicy};
+use crate::{Instant, Packet, Seed};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -26,12 +27,27 @@ pub(crate) struct Bottleneck<T> {
     /// Work that the serialiser did beyond the last packet, within the nanosecond in which that ended.
     credit: u64,
     paused: bool,
+    /// Made by the first policy that is not tail drop.
+    aqm: Option<Box<Aqm<T>>>,
 }
 
-struct Waiting<T> {
-    arrived: Instant,
-    size: u32,
-    item: T,
+pub(crate) struct Waiting<T> {
+    pub(super) arrived: Instant,
+    pub(super) size: u32,
+    pub(super) marked: bool,
+    pub(super) item: T,
+}
+
+impl<T: Packet> Waiting<T> {
+    /// Whether it could be marked, and now is.
+    pub(super) fn mark(&mut self) -> bool {
+        let capable = self.item.ecn_capable();
+        if capable {
+            self.item.mark();
+            self.marked = true;
+        }
+        capable
+    }
 }
 
 /// The packet at the front: `left` of its work is to be done from `since` on, and its first bit went at `began`.
@@ -44,7 +60,7 @@ struct Service {
 }
 
 #[derive(Clone, Copy)]
-enum Limit {
+pub(crate) enum Limit {
     Bytes(u64),
     Packets(u64),
 }
@@ -53,36 +69,51 @@ enum Limit {
 pub(crate) struct Departure<T> {
     pub(crate) at: Instant,
     pub(crate) waited: Duration,
+    /// Whether the queue marked it.
+    pub(crate) marked: bool,
     pub(crate) item: T,
 }
 
-impl<T> Bottleneck<T> {
-    pub(crate) fn new(rate: Option<u64>, queue: QueueLimit) -> Self {
+impl<T: Packet> Bottleneck<T> {
+    /// One with nothing in it; its policy draws from `seed`'s child `queue`.
+    pub(crate) fn new(config: &LinkConfig, seed: &Seed) -> Self {
+        let (rate, policy) = (config.rate, &config.policy);
         Self {
             queue: VecDeque::new(),
             service: None,
             waiting: 0,
             rate,
-            limit: Limit::new(queue, rate),
+            limit: Limit::new(config.queue, rate),
             free_at: Instant::ZERO,
             credit: 0,
             paused: false,
+            aqm: (*policy != QueuePolicy::DropTail).then(|| Box::new(Aqm::new(policy.clone(), Instant::ZERO, *seed))),
         }
     }
 
     /// Takes a packet of `size` bytes, overhead included, or gives it back when the queue is full.
     pub(crate) fn offer(&mut self, now: Instant, size: usize, item: T) -> Result<(), T> {
         assert!(size < LARGEST, "a packet of {size} bytes: packets are below 1 GiB");
-        let size = size as u32;
+        let packet = Waiting { arrived: now, size: size as u32, marked: false, item };
         let busy = usize::from(self.service.is_some());
-        let ahead = self.queue.len() - busy;
-        if ahead > 0 && !self.limit.admits(ahead as u64, self.waiting, u64::from(size)) {
-            return Err(item);
+        if let Some(aqm) = &mut self.aqm {
+            let mut fifo = Fifo { queue: &mut self.queue, waiting: &mut self.waiting, busy };
+            aqm.offer(packet, self.limit, self.rate, &mut fifo)?;
+        } else {
+            let ahead = self.queue.len() - busy;
+            if ahead > 0 && !self.limit.admits(ahead as u64, self.waiting, u64::from(packet.size)) {
+                return Err(packet.item);
+            }
+            self.waiting += u64::from(packet.size);
+            self.queue.push_back(packet);
         }
-        self.queue.push_back(Waiting { arrived: now, size, item });
-        self.waiting += u64::from(size);
-        self.begin();
+        self.begin(now);
         Ok(())
+    }
+
+    /// The next packet that the policy dropped for others or for having waited.
+    pub(crate) fn take_refused(&mut self) -> Option<T> {
+        self.aqm.as_mut()?.take_refused()
     }
 
     /// When the packet being sent has left, if nothing changes.
@@ -96,23 +127,36 @@ impl<T> Bottleneck<T> {
             return None;
         }
         let service = self.service.filter(|service| service.done <= until)?;
+        if let Some(aqm) = &mut self.aqm {
+            aqm.pass_time(service.done, &Fifo { queue: &mut self.queue, waiting: &mut self.waiting, busy: 1 });
+        }
         let packet = self.queue.pop_front().expect("the packet being sent is at the front");
         self.credit += self.work_since(&service, service.done).saturating_sub(service.left);
         self.free_at = service.done;
         self.service = None;
-        self.begin();
+        self.begin(service.done);
         let waited = service.began.saturating_since(packet.arrived);
-        Some(Departure { at: service.done, waited, item: packet.item })
+        Some(Departure { at: service.done, waited, marked: packet.marked, item: packet.item })
     }
 
-    /// Changes rate and limit from `now` on; what was sent stays sent, what waits stays.
-    pub(crate) fn set_rate(&mut self, now: Instant, rate: Option<u64>, queue: QueueLimit) {
+    /// Changes rate, limit and policy from `now` on; what was sent stays sent, what waits stays.
+    pub(crate) fn apply(&mut self, now: Instant, config: &LinkConfig, seed: &Seed) {
+        let rate = config.rate;
+        if self.aqm.is_some() || config.policy != QueuePolicy::DropTail {
+            self.set_policy(now, &config.policy, seed);
+        }
         if rate != self.rate {
             self.settle(now);
             self.rate = rate;
             self.resume(now);
         }
-        self.limit = Limit::new(queue, rate);
+        self.limit = Limit::new(config.queue, rate);
+    }
+
+    fn set_policy(&mut self, now: Instant, policy: &QueuePolicy, seed: &Seed) {
+        let busy = usize::from(self.service.is_some());
+        let aqm = self.aqm.get_or_insert_with(|| Box::new(Aqm::new(QueuePolicy::DropTail, now, *seed)));
+        aqm.set(policy, now, &mut Fifo { queue: &mut self.queue, waiting: &mut self.waiting, busy });
     }
 
     /// Holds everything from `now` on, or lets it go on.
@@ -134,6 +178,9 @@ impl<T> Bottleneck<T> {
         self.queue.clear();
         self.service = None;
         self.waiting = 0;
+        if let Some(aqm) = &mut self.aqm {
+            aqm.clear();
+        }
     }
 
     /// Bytes that wait, without the packet being sent.
@@ -142,7 +189,7 @@ impl<T> Bottleneck<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.queue.is_empty() && self.aqm.as_ref().is_none_or(|aqm| aqm.apart() == 0)
     }
 
     #[cfg(test)]
@@ -150,10 +197,14 @@ impl<T> Bottleneck<T> {
         self.queue.capacity()
     }
 
-    /// Starts on the front packet when the serialiser is free.
-    fn begin(&mut self) {
+    /// Starts on the front packet when the serialiser is free, at `now` or when the last one has left.
+    fn begin(&mut self, now: Instant) {
         if self.service.is_some() || self.paused {
             return;
+        }
+        if let Some(aqm) = &mut self.aqm {
+            let mut fifo = Fifo { queue: &mut self.queue, waiting: &mut self.waiting, busy: 0 };
+            aqm.choose(now.max(self.free_at), &mut fifo);
         }
         let Some(packet) = self.queue.front() else { return };
         let start = packet.arrived.max(self.free_at);
@@ -163,6 +214,11 @@ impl<T> Bottleneck<T> {
         let left = work.saturating_sub(credit);
         self.credit = credit - (work - left);
         self.waiting -= u64::from(packet.size);
+        if self.waiting == 0
+            && let Some(aqm) = &mut self.aqm
+        {
+            aqm.rest(start);
+        }
         self.service = Some(Service { began: start, since: start, left, done: finish(start, left, self.rate) });
     }
 
@@ -186,7 +242,7 @@ impl<T> Bottleneck<T> {
             service.since = service.since.max(now);
             service.done = finish(service.since, service.left, self.rate);
         }
-        self.begin();
+        self.begin(now);
     }
 
     fn work_since(&self, service: &Service, now: Instant) -> u64 {
@@ -216,7 +272,7 @@ impl Limit {
         }
     }
 
-    fn admits(self, packets: u64, bytes: u64, size: u64) -> bool {
+    pub(super) fn admits(self, packets: u64, bytes: u64, size: u64) -> bool {
         match self {
             Self::Bytes(limit) => bytes.saturating_add(size) <= limit,
             Self::Packets(limit) => packets < limit,

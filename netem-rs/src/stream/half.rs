@@ -2,10 +2,10 @@
 //! messages put together in order at the far end.
 
 use super::FIRST_TIMER;
-use crate::config::{LinkConfig, OutageMode, QueueLimit};
+use crate::config::{LinkConfig, OutageMode};
 use crate::dice::Dice;
 use crate::link::{Bottleneck, LossStage, Luck, draw_delay, expect_valid};
-use crate::{Instant, Seed};
+use crate::{Instant, Packet, Seed};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
@@ -47,6 +47,17 @@ struct Segment {
     first: bool,
 }
 
+impl Packet for Segment {
+    fn wire_size(&self) -> usize {
+        self.size as usize
+    }
+}
+
+/// The serialiser of a path behind a sender's own queue, which has no limit and no policy.
+fn own_queue(config: &LinkConfig) -> LinkConfig {
+    LinkConfig { rate: config.rate, ..LinkConfig::TRANSPARENT }
+}
+
 struct Message<L> {
     load: L,
     missing: u32,
@@ -57,7 +68,7 @@ impl<L> Half<L> {
     pub(super) fn new(config: LinkConfig, seed: Seed) -> Self {
         expect_valid(&config);
         Self {
-            bottleneck: Bottleneck::new(config.rate, QueueLimit::Unlimited),
+            bottleneck: Bottleneck::new(&own_queue(&config), &seed),
             config,
             seed,
             outage: None,
@@ -111,7 +122,7 @@ impl<L> Half<L> {
 
     pub(super) fn apply(&mut self, now: Instant, config: LinkConfig) {
         expect_valid(&config);
-        self.bottleneck.set_rate(now, config.rate, QueueLimit::Unlimited);
+        self.bottleneck.apply(now, &own_queue(&config), &self.seed);
         self.config = config;
     }
 

@@ -2,8 +2,8 @@
 
 use crate::Probe;
 use netem_rs::{
-    CLASSES, DelayTable, DelayVariation, Instant, Link, LinkConfig, Loss, LossTrace, OutageMode, QueueLimit, Reorder,
-    Seed, SlotGap, Slots,
+    CLASSES, CoDel, DelayTable, DelayVariation, FqCoDel, Instant, Link, LinkConfig, Loss, LossTrace, OutageMode, Pie,
+    QueueLimit, QueuePolicy, Red, Reorder, Seed, SlotGap, Slots,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -87,10 +87,31 @@ fn queue() -> impl Strategy<Value = QueueLimit> {
     ]
 }
 
+fn policy() -> impl Strategy<Value = QueuePolicy> {
+    let span = || micros(1..30_000);
+    let codel = || (span(), span(), any::<bool>()).prop_map(|(target, interval, ecn)| CoDel { target, interval, ecn });
+    let red = (0..6_000_u64, 1..9_000_u64, 0.0..=1.0, 0.0..=1.0, any::<bool>(), any::<bool>());
+    prop_oneof![
+        2 => Just(QueuePolicy::DropTail),
+        1 => Just(QueuePolicy::DropHead),
+        1 => codel().prop_map(QueuePolicy::CoDel),
+        1 => (codel(), 1..3_000_u32, 1..5_u32)
+            .prop_map(|(codel, quantum, flows)| QueuePolicy::FqCoDel(FqCoDel { codel, quantum, flows })),
+        1 => (span(), 100..30_000_u64, 0.0..20.0, 0.0..200.0, span(), any::<bool>()).prop_map(
+            |(target, update, alpha, beta, burst, ecn)| {
+                QueuePolicy::Pie(Pie { target, update: Duration::from_micros(update), alpha, beta, burst, ecn })
+            }
+        ),
+        1 => red.prop_map(|(min, more, probability, weight, gentle, ecn)| {
+            QueuePolicy::Red(Red { min, max: min + more, probability, weight, packet: 500, gentle, ecn })
+        }),
+    ]
+}
+
 fn config() -> impl Strategy<Value = LinkConfig> {
     let parts = (
         proptest::option::weighted(0.7, prop_oneof![1_u64..100_000, 100_000_u64..1_000_000_000_000]),
-        queue(),
+        (queue(), policy()),
         0..100_usize,
         loss(),
         prop_oneof![Just(Duration::ZERO), micros(0..100_000)],
@@ -99,29 +120,32 @@ fn config() -> impl Strategy<Value = LinkConfig> {
         prop_oneof![Just(0.0), 0.0..=1.0],
         (prop_oneof![Just(0.0), 0.0..1.0], proptest::option::weighted(0.2, slots()), prop_oneof![Just(0.0), 0.0..=1.0]),
     );
-    let config = parts.prop_map(|(rate, queue, overhead, loss, delay, delay_variation, reorder, duplicate, end)| {
-        let queue = if rate.is_none() && matches!(queue, QueueLimit::Time(_)) { QueueLimit::Unlimited } else { queue };
-        // A variation may not take away more than the delay.
-        let delay = match delay_variation {
-            Some(DelayVariation::Normal { max, .. }) => delay + max,
-            Some(_) => delay + Duration::from_millis(35),
-            _ => delay,
-        };
-        let (delay_correlation, slots, corrupt) = end;
-        LinkConfig {
-            rate,
-            queue,
-            overhead,
-            loss,
-            delay,
-            delay_variation,
-            reorder,
-            duplicate,
-            delay_correlation,
-            slots,
-            corrupt,
-        }
-    });
+    let config =
+        parts.prop_map(|(rate, (queue, policy), overhead, loss, delay, delay_variation, reorder, duplicate, end)| {
+            let queue =
+                if rate.is_none() && matches!(queue, QueueLimit::Time(_)) { QueueLimit::Unlimited } else { queue };
+            // A variation may not take away more than the delay.
+            let delay = match delay_variation {
+                Some(DelayVariation::Normal { max, .. }) => delay + max,
+                Some(_) => delay + Duration::from_millis(35),
+                _ => delay,
+            };
+            let (delay_correlation, slots, corrupt) = end;
+            LinkConfig {
+                rate,
+                queue,
+                policy,
+                overhead,
+                loss,
+                delay,
+                delay_variation,
+                reorder,
+                duplicate,
+                delay_correlation,
+                slots,
+                corrupt,
+            }
+        });
     prop_oneof![1 => Just(LinkConfig::default()), 5 => config]
 }
 
@@ -257,7 +281,24 @@ proptest! {
             })
             .collect();
         let (out, _) = run(&ordered(&config), &script, |_, _, _, _| {});
-        prop_assert!(out.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        let applied = script.iter().filter_map(|(_, operation)| match operation {
+            Operation::Apply(config) => Some(&**config),
+            _ => None,
+        });
+        let fair = applied.chain([&config]).any(|config| matches!(config.policy, QueuePolicy::FqCoDel(_)));
+        let classes: Vec<usize> = script
+            .iter()
+            .filter_map(|(_, operation)| match operation {
+                Operation::Packet { class, .. } | Operation::Pass { class, .. } => Some(*class),
+                _ => None,
+            })
+            .collect();
+        // Fair queues keep the order within a flow, which is a class here.
+        for class in 0..if fair { CLASSES } else { 1 } {
+            let of_class = |number: &u64| !fair || classes[*number as usize] == class;
+            let numbers: Vec<u64> = out.iter().map(|(number, _)| *number).filter(of_class).collect();
+            prop_assert!(numbers.windows(2).all(|pair| pair[0] <= pair[1]));
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod goldens;
 mod identity;
 mod loss;
 mod loss_models;
+mod queues;
 mod statistics;
 mod stream;
 mod thousand;
@@ -30,6 +31,14 @@ impl Packet for Probe {
 
     fn class(&self) -> usize {
         self.class
+    }
+
+    fn flow(&self) -> u64 {
+        self.class as u64
+    }
+
+    fn ecn_capable(&self) -> bool {
+        self.class % 2 == 1
     }
 }
 

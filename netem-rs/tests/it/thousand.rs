@@ -1,7 +1,10 @@
 //! The first 1,000 verdicts of every model from one seed, as a digest: the same on every machine and in every build.
 
 use crate::{flow, verdicts};
-use netem_rs::{DelayTable, DelayVariation, LinkConfig, Loss, LossTrace, Reorder, Seed, SlotGap, Slots};
+use netem_rs::{
+    CoDel, DelayTable, DelayVariation, FqCoDel, LinkConfig, Loss, LossTrace, Pie, QueueLimit, QueuePolicy, Red,
+    Reorder, Seed, SlotGap, Slots,
+};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -88,6 +91,27 @@ fn what_happens_in_flight_is_as_digested() {
             "02381eab66c36817",
         ),
         ("duplication", LinkConfig { duplicate: 0.1, ..path.clone() }, "f377810f68d4fa3f"),
+    ];
+    assert_digests(&digests.map(|(name, config, expected)| (name, arrivals(&config), expected)));
+}
+
+#[test]
+fn queues_are_as_digested() {
+    // 128 bytes every millisecond are 1,024 kbit/s into 600.
+    let path =
+        |policy| LinkConfig { rate: Some(600_000), queue: QueueLimit::Packets(200), policy, ..LinkConfig::default() };
+    let red = |gentle| {
+        let (min, max, probability, weight) = (2_000, 6_000, 0.1, 0.02);
+        QueuePolicy::Red(Red { min, max, probability, weight, packet: 100, gentle, ecn: false })
+    };
+    let digests = [
+        ("drop tail", path(QueuePolicy::DropTail), "e150ac2995a74d12"),
+        ("drop head", path(QueuePolicy::DropHead), "73130a16b297a188"),
+        ("codel", path(QueuePolicy::CoDel(CoDel::default())), "b2328c4c6fe9718a"),
+        ("fq-codel", path(QueuePolicy::FqCoDel(FqCoDel::default())), "f167973355181259"),
+        ("pie", path(QueuePolicy::Pie(Pie::default())), "3e950934561c69a1"),
+        ("red", path(red(false)), "a472e417eca94dbd"),
+        ("gentle red", path(red(true)), "439ad809ba44f414"),
     ];
     assert_digests(&digests.map(|(name, config, expected)| (name, arrivals(&config), expected)));
 }
