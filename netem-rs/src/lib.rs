@@ -40,7 +40,8 @@
 //! ```
 //!
 //! # What belongs where
-//! `link/queue.rs` is the bottleneck (queue policies and the serialiser), `link/loss.rs` the loss models,
+//! `link/queue.rs` is the bottleneck (the queue and the serialiser), `link/aqm/` its policies, `link/shape.rs` rates that
+//! are not one number, `link/loss.rs` the loss models,
 //! `link/variation.rs`, `link/wire.rs` and `link/slots.rs` what happens in flight, `config/` the words for all of it. A new model is a
 //! variant in `config/`, its limits in `validate.rs` and one arm in the stage's file.
 #![forbid(unsafe_code)]
@@ -50,6 +51,7 @@ mod dice;
 mod instant;
 mod link;
 mod load;
+mod mahimahi;
 mod packet;
 mod profile;
 mod report;
@@ -59,11 +61,12 @@ mod validate;
 
 pub use config::{
     CoDel, DelayTable, DelayVariation, FqCoDel, LinkConfig, Loss, LossTrace, OutageMode, Pie, QueueLimit, QueuePolicy,
-    Red, Reorder, SlotGap, Slots,
+    RatePlan, RatePoint, Red, Reorder, Serialiser, SlotGap, Slots,
 };
 pub use instant::Instant;
 pub use link::{Delivery, Link};
 pub use load::LineError;
+pub use mahimahi::Mahimahi;
 pub use packet::{CLASSES, Identity, Packet};
 pub use profile::{Profile, profile, profiles};
 pub use report::{Counts, Report};

@@ -1,7 +1,7 @@
 //! Which conditions can be honoured exactly: everything else is refused with the field and what is allowed.
 
 use crate::config::{
-    CoDel, DelayVariation, LinkConfig, Loss, QueueLimit, QueuePolicy, SlotGap, Slots, gilbert_transitions,
+    CoDel, DelayVariation, LinkConfig, Loss, QueueLimit, QueuePolicy, Serialiser, SlotGap, Slots, gilbert_transitions,
 };
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ const FULL_PACKET: u64 = 1_500;
 /// Beyond an hour nothing is a path any more, and sums of times stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// 10 Tbit/s: bits times a billion stay exact in 64 bits.
-const FASTEST: u64 = 10_000_000_000_000;
+pub(crate) const FASTEST: u64 = 10_000_000_000_000;
 
 /// A condition that cannot be honoured exactly.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +50,7 @@ impl LinkConfig {
                 "1 bit/s to 10 Tbit/s; a path that carries nothing is an outage",
             );
         }
+        found.serialiser(self);
         found.queue(self);
         found.policy(&self.policy);
         found.require(self.overhead <= 65_535, "overhead", self.overhead, "at most 65535 bytes");
@@ -95,6 +96,32 @@ impl Problems {
         self.require(value <= LONGEST, field, format!("{value:?}"), "at most one hour");
     }
 
+    fn serialiser(&mut self, config: &LinkConfig) {
+        let told = config.rate.map_or("given".to_owned(), |rate| rate.to_string());
+        match &config.serialiser {
+            Serialiser::Steady => {}
+            Serialiser::TokenBucket { burst, peak } => {
+                self.require(config.rate.is_some(), "rate", "missing", "the rate that fills the bucket");
+                let bucket = FULL_PACKET..=1 << 40;
+                let allowed = format!("at least one full packet, {FULL_PACKET} bytes, and at most 1 TiB");
+                self.require(bucket.contains(burst), "serialiser.burst", format!("{burst} bytes"), allowed);
+                if let Some(peak) = peak {
+                    self.require((1..=FASTEST).contains(peak), "serialiser.peak", peak, "1 bit/s to 10 Tbit/s");
+                }
+            }
+            Serialiser::Plan { phase, .. } => {
+                self.require(config.rate.is_none(), "rate", told, "left out: the plan has the rates");
+                let allowed = "at most a thousand hours";
+                self.require(*phase <= LONGEST * 1_000, "serialiser.phase", format!("{phase:?}"), allowed);
+            }
+            Serialiser::Trace { phase, .. } => {
+                self.require(config.rate.is_none(), "rate", told, "left out: the trace has the opportunities");
+                let far = phase.filter(|phase| *phase > LONGEST * 1_000);
+                self.require(far.is_none(), "serialiser.phase", format!("{phase:?}"), "at most a thousand hours");
+            }
+        }
+    }
+
     fn queue(&mut self, config: &LinkConfig) {
         match config.queue {
             QueueLimit::Unlimited => {}
@@ -107,7 +134,9 @@ impl Problems {
                 self.time("queue", time);
                 self.require(!time.is_zero(), "queue", "0", "longer than nothing");
                 let allowed = "a limit in time needs a `rate`; without one give bytes or packets";
-                self.require(config.rate.is_some(), "queue", format!("{time:?}"), allowed);
+                let rated = config.rate.is_some()
+                    || matches!(config.serialiser, Serialiser::Plan { .. } | Serialiser::Trace { .. });
+                self.require(rated, "queue", format!("{time:?}"), allowed);
             }
         }
     }
@@ -278,6 +307,9 @@ mod tests {
         let ms = Duration::from_millis;
         let with = |policy| LinkConfig { policy, ..path() };
         let (min, max, probability, weight) = (5_000, 15_000, 0.02, 0.002);
+        let bucket = |burst, peak| Serialiser::TokenBucket { burst, peak };
+        let plan = crate::RatePlan::steps(&[(ms(0), 1)]).unwrap();
+        let plan = Serialiser::Plan { plan, phase: ms(0) };
         let red = Red { min, max, probability, weight, packet: 1_000, gentle: false, ecn: false };
         let cases = [
             ("rate", LinkConfig { rate: Some(0), ..path() }),
@@ -285,6 +317,10 @@ mod tests {
             ("queue", LinkConfig { queue: QueueLimit::Packets(0), ..path() }),
             ("queue", LinkConfig { queue: QueueLimit::Time(ms(300)), ..path() }),
             ("queue", LinkConfig { queue: QueueLimit::Time(ms(0)), rate: Some(1), ..path() }),
+            ("rate", LinkConfig { serialiser: bucket(9_000, None), ..path() }),
+            ("serialiser.burst", LinkConfig { serialiser: bucket(90, None), rate: Some(9), ..path() }),
+            ("serialiser.peak", LinkConfig { serialiser: bucket(9_000, Some(0)), rate: Some(9), ..path() }),
+            ("rate", LinkConfig { serialiser: plan.clone(), rate: Some(9), ..path() }),
             ("policy.target", with(QueuePolicy::CoDel(CoDel { target: ms(0), ..CoDel::default() }))),
             ("policy.interval", with(QueuePolicy::CoDel(CoDel { interval: ms(0), ..CoDel::default() }))),
             ("policy.quantum", with(QueuePolicy::FqCoDel(FqCoDel { quantum: 0, ..FqCoDel::default() }))),

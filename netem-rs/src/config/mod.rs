@@ -5,11 +5,13 @@
 
 mod loss;
 mod queue;
+mod serialiser;
 mod variation;
 
 pub use loss::{Loss, LossTrace};
 pub(crate) use loss::{four_state_equilibrium, gilbert_transitions, stationary_bad};
 pub use queue::{CoDel, FqCoDel, Pie, QueueLimit, QueuePolicy, Red};
+pub use serialiser::{RatePlan, RatePoint, Serialiser};
 pub use variation::{DelayTable, DelayVariation, SlotGap, Slots};
 
 use std::time::Duration;
@@ -19,6 +21,8 @@ use std::time::Duration;
 pub struct LinkConfig {
     /// Bits a second that the serialiser sends; `None` is unlimited.
     pub rate: Option<u64>,
+    /// How the rate goes over time, when it is not just `rate`.
+    pub serialiser: Serialiser,
     /// How much may wait for the serialiser.
     pub queue: QueueLimit,
     /// Who is dropped when more would wait, and what is dropped or marked before.
@@ -67,6 +71,7 @@ impl LinkConfig {
     /// A path that changes nothing, with UDP over IPv4 headers.
     pub const TRANSPARENT: Self = Self {
         rate: None,
+        serialiser: Serialiser::Steady,
         queue: QueueLimit::Unlimited,
         policy: QueuePolicy::DropTail,
         overhead: 28,
@@ -85,6 +90,7 @@ impl LinkConfig {
     #[must_use]
     pub fn is_transparent(&self) -> bool {
         self.rate.is_none()
+            && self.serialiser == Serialiser::Steady
             && self.loss.is_none()
             && self.delay.is_zero()
             && self.delay_variation.is_none()

@@ -9,6 +9,7 @@ mod aqm;
 mod four;
 mod loss;
 mod queue;
+mod shape;
 mod slots;
 mod variation;
 mod wire;
@@ -67,7 +68,7 @@ pub struct Link<T> {
 
 impl<T: Packet + Clone> Link<T> {
     /// A link with nothing on it. Its stages draw from `seed`'s children `loss`, `delay`, `duplicate`, `reorder`,
-    /// `corrupt`, `slots`, `queue` and `flows`.
+    /// `corrupt`, `slots`, `queue`, `flows` and `phase`.
     ///
     /// # Panics
     /// On a configuration that [`LinkConfig::validate`] refuses.

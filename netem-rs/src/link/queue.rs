@@ -5,7 +5,8 @@
 //! here; every other policy is asked, between `offer` and `begin`.
 
 use super::aqm::{Aqm, Fifo};
-use crate::config::{LinkConfig, QueueLimit, QueuePolicy};
+use super::shape::Shape;
+use crate::config::{LinkConfig, QueueLimit, QueuePolicy, Serialiser};
 use crate::{Instant, Packet, Seed};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Bottleneck<T> {
     /// Bytes of the packets that wait, without the one being sent.
     waiting: u64,
     rate: Option<u64>,
+    /// What the rate is instead when it is not one number, and what asked for it.
+    shape: Option<Box<(Serialiser, Shape)>>,
     limit: Limit,
     /// No packet starts before this: the end of the last one, of a pause or of an earlier rate.
     free_at: Instant,
@@ -63,6 +66,8 @@ struct Service {
 pub(crate) enum Limit {
     Bytes(u64),
     Packets(u64),
+    /// Nanoseconds at the rate of the moment.
+    Time(u64),
 }
 
 /// A packet whose last bit has left.
@@ -83,7 +88,8 @@ impl<T: Packet> Bottleneck<T> {
             service: None,
             waiting: 0,
             rate,
-            limit: Limit::new(config.queue, rate),
+            shape: Shape::new(config, Instant::ZERO, seed).map(|shape| Box::new((config.serialiser.clone(), shape))),
+            limit: Limit::new(config),
             free_at: Instant::ZERO,
             credit: 0,
             paused: false,
@@ -96,12 +102,16 @@ impl<T: Packet> Bottleneck<T> {
         assert!(size < LARGEST, "a packet of {size} bytes: packets are below 1 GiB");
         let packet = Waiting { arrived: now, size: size as u32, marked: false, item };
         let busy = usize::from(self.service.is_some());
-        if let Some(aqm) = &mut self.aqm {
-            let mut fifo = Fifo { queue: &mut self.queue, waiting: &mut self.waiting, busy };
-            aqm.offer(packet, self.limit, self.rate, &mut fifo)?;
+        let limit = self.limit_at(now);
+        if self.aqm.is_some() {
+            let rate = self.rate_at(now);
+            if let Some(aqm) = &mut self.aqm {
+                let mut fifo = Fifo { queue: &mut self.queue, waiting: &mut self.waiting, busy };
+                aqm.offer(packet, limit, rate, &mut fifo)?;
+            }
         } else {
             let ahead = self.queue.len() - busy;
-            if ahead > 0 && !self.limit.admits(ahead as u64, self.waiting, u64::from(packet.size)) {
+            if ahead > 0 && !limit.admits(ahead as u64, self.waiting, u64::from(packet.size)) {
                 return Err(packet.item);
             }
             self.waiting += u64::from(packet.size);
@@ -131,7 +141,10 @@ impl<T: Packet> Bottleneck<T> {
             aqm.pass_time(service.done, &Fifo { queue: &mut self.queue, waiting: &mut self.waiting, busy: 1 });
         }
         let packet = self.queue.pop_front().expect("the packet being sent is at the front");
-        self.credit += self.work_since(&service, service.done).saturating_sub(service.left);
+        self.credit += match &mut self.shape {
+            None => self.work_since(&service, service.done).saturating_sub(service.left),
+            Some(shape) => shape.1.spend(service.since, service.done, service.left),
+        };
         self.free_at = service.done;
         self.service = None;
         self.begin(service.done);
@@ -142,15 +155,34 @@ impl<T: Packet> Bottleneck<T> {
     /// Changes rate, limit and policy from `now` on; what was sent stays sent, what waits stays.
     pub(crate) fn apply(&mut self, now: Instant, config: &LinkConfig, seed: &Seed) {
         let rate = config.rate;
+        let asked = self.shape.as_ref().map_or(&Serialiser::Steady, |shape| &shape.0);
+        let reshaped = *asked != config.serialiser;
         if self.aqm.is_some() || config.policy != QueuePolicy::DropTail {
             self.set_policy(now, &config.policy, seed);
         }
-        if rate != self.rate {
+        if rate != self.rate || reshaped {
             self.settle(now);
             self.rate = rate;
+            let shape = Shape::follow(self.shape.as_ref().map(|shape| &shape.1), config, now, seed);
+            self.shape = shape.map(|shape| Box::new((config.serialiser.clone(), shape)));
             self.resume(now);
         }
-        self.limit = Limit::new(config.queue, rate);
+        self.limit = Limit::new(config);
+    }
+
+    /// The limit as a packet meets it at `now`.
+    fn limit_at(&self, now: Instant) -> Limit {
+        match self.limit {
+            Limit::Time(time) => {
+                let rate = self.rate_at(now).expect("a validated limit in time has a rate");
+                Limit::Bytes(bytes(Duration::from_nanos(time), rate))
+            }
+            limit => limit,
+        }
+    }
+
+    fn rate_at(&self, now: Instant) -> Option<u64> {
+        self.shape.as_ref().map_or(self.rate, |shape| Some(shape.1.rate(now)))
     }
 
     fn set_policy(&mut self, now: Instant, policy: &QueuePolicy, seed: &Seed) {
@@ -219,7 +251,11 @@ impl<T: Packet> Bottleneck<T> {
         {
             aqm.rest(start);
         }
-        self.service = Some(Service { began: start, since: start, left, done: finish(start, left, self.rate) });
+        if let Some(shape) = &mut self.shape {
+            shape.1.begin(start);
+        }
+        let done = self.finish(start, left);
+        self.service = Some(Service { began: start, since: start, left, done });
     }
 
     /// Books the work done up to `now` at the current rate.
@@ -228,7 +264,11 @@ impl<T: Packet> Bottleneck<T> {
             return;
         }
         let Some(service) = self.service else { return };
-        let left = service.left.saturating_sub(self.work_since(&service, now));
+        let sent = self.work_since(&service, now).min(service.left);
+        let left = service.left - sent;
+        if let Some(shape) = &mut self.shape {
+            shape.1.spend(service.since, now.max(service.since), sent);
+        }
         self.service = Some(Service { since: service.since.max(now), left, ..service });
     }
 
@@ -238,36 +278,50 @@ impl<T: Packet> Bottleneck<T> {
             self.free_at = now;
             self.credit = 0;
         }
-        if let Some(service) = &mut self.service {
-            service.since = service.since.max(now);
-            service.done = finish(service.since, service.left, self.rate);
+        if let Some(service) = self.service {
+            let since = service.since.max(now);
+            if let Some(shape) = &mut self.shape {
+                shape.1.begin(since);
+            }
+            self.service = Some(Service { since, done: self.finish(since, service.left), ..service });
         }
         self.begin(now);
     }
 
     fn work_since(&self, service: &Service, now: Instant) -> u64 {
+        if let Some(shape) = &self.shape {
+            return shape.1.sent(service.since, now.max(service.since));
+        }
         let nanos = now.saturating_since(service.since).as_nanos();
         self.rate.map_or(0, |rate| u64::try_from(nanos * u128::from(rate)).unwrap_or(u64::MAX))
     }
-}
 
-fn finish(since: Instant, left: u64, rate: Option<u64>) -> Instant {
-    match rate {
-        None => since,
-        Some(rate) => since + Duration::from_nanos(left.div_ceil(rate)),
+    fn finish(&self, since: Instant, left: u64) -> Instant {
+        match (&self.shape, self.rate) {
+            (Some(shape), _) => shape.1.finish(since, left),
+            (None, None) => since,
+            (None, Some(rate)) => since + Duration::from_nanos(left.div_ceil(rate)),
+        }
     }
 }
 
+/// Bytes that leave in a time at a rate.
+fn bytes(time: Duration, rate: u64) -> u64 {
+    u64::try_from(time.as_nanos() * u128::from(rate) / (8 * u128::from(NANOS))).unwrap_or(u64::MAX)
+}
+
 impl Limit {
-    fn new(queue: QueueLimit, rate: Option<u64>) -> Self {
-        match queue {
-            QueueLimit::Unlimited => Self::Bytes(u64::MAX),
-            QueueLimit::Bytes(bytes) => Self::Bytes(bytes),
-            QueueLimit::Packets(packets) => Self::Packets(packets),
-            QueueLimit::Time(time) => {
-                let rate = u128::from(rate.expect("a validated limit in time has a rate"));
-                let bytes = time.as_nanos() * rate / (8 * u128::from(NANOS));
-                Self::Bytes(u64::try_from(bytes).unwrap_or(u64::MAX))
+    fn new(config: &LinkConfig) -> Self {
+        match (config.queue, &config.serialiser, config.rate) {
+            (QueueLimit::Unlimited, ..) => Self::Bytes(u64::MAX),
+            (QueueLimit::Bytes(bytes), ..) => Self::Bytes(bytes),
+            (QueueLimit::Packets(packets), ..) => Self::Packets(packets),
+            (QueueLimit::Time(time), Serialiser::Steady | Serialiser::TokenBucket { .. }, rate) => {
+                Self::Bytes(bytes(time, rate.expect("a validated limit in time has a rate")))
+            }
+            (QueueLimit::Time(time), Serialiser::Trace { trace, .. }, _) => Self::Bytes(bytes(time, trace.rate())),
+            (QueueLimit::Time(time), Serialiser::Plan { .. }, _) => {
+                Self::Time(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
             }
         }
     }
@@ -276,6 +330,7 @@ impl Limit {
         match self {
             Self::Bytes(limit) => bytes.saturating_add(size) <= limit,
             Self::Packets(limit) => packets < limit,
+            Self::Time(_) => true, // a packet meets it in bytes
         }
     }
 }

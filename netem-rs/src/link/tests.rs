@@ -1,7 +1,7 @@
 //! Claims about one link that need no statistics: times, limits, changes, outages, the fast path, memory.
 
 use super::*;
-use crate::{DelayVariation, Loss, QueueLimit, Reorder, SlotGap, Slots};
+use crate::{DelayVariation, Loss, QueueLimit, Reorder, Serialiser, SlotGap, Slots};
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -284,6 +284,11 @@ fn each_impairment_alone_closes_the_fast_path() {
         LinkConfig { reorder: Some(Reorder { ratio: 0.1, by: millis(1) }), ..LinkConfig::default() },
         LinkConfig { duplicate: 0.1, ..LinkConfig::default() },
         LinkConfig { corrupt: 0.1, ..LinkConfig::default() },
+        LinkConfig {
+            serialiser: Serialiser::TokenBucket { burst: 9_000, peak: None },
+            rate: Some(1),
+            ..LinkConfig::default()
+        },
         LinkConfig {
             slots: Some(Slots { gap: SlotGap::Uniform { min: millis(1), max: millis(1) }, packets: None, bytes: None }),
             ..LinkConfig::default()

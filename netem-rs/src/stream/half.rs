@@ -55,7 +55,7 @@ impl Packet for Segment {
 
 /// The serialiser of a path behind a sender's own queue, which has no limit and no policy.
 fn own_queue(config: &LinkConfig) -> LinkConfig {
-    LinkConfig { rate: config.rate, ..LinkConfig::TRANSPARENT }
+    LinkConfig { rate: config.rate, serialiser: config.serialiser.clone(), ..LinkConfig::TRANSPARENT }
 }
 
 struct Message<L> {

@@ -2,8 +2,8 @@
 
 use crate::Probe;
 use netem_rs::{
-    CLASSES, CoDel, DelayTable, DelayVariation, FqCoDel, Instant, Link, LinkConfig, Loss, LossTrace, OutageMode, Pie,
-    QueueLimit, QueuePolicy, Red, Reorder, Seed, SlotGap, Slots,
+    CLASSES, CoDel, DelayTable, DelayVariation, FqCoDel, Instant, Link, LinkConfig, Loss, LossTrace, Mahimahi,
+    OutageMode, Pie, QueueLimit, QueuePolicy, RatePlan, RatePoint, Red, Reorder, Seed, Serialiser, SlotGap, Slots,
 };
 use proptest::prelude::*;
 use std::time::Duration;
@@ -87,6 +87,50 @@ fn queue() -> impl Strategy<Value = QueueLimit> {
     ]
 }
 
+fn rates() -> impl Strategy<Value = u64> {
+    prop_oneof![1_u64..100_000, 100_000_u64..1_000_000_000_000]
+}
+
+/// Steps and ramps, once or over and over.
+fn plan() -> impl Strategy<Value = Serialiser> {
+    let points = prop::collection::vec((1..300_000_u64, rates(), any::<bool>()), 1..5);
+    (points, proptest::option::of(1..300_000_u64), 0..1_000_000_u64).prop_map(|(points, period, phase)| {
+        let mut at = Duration::ZERO;
+        let last = points.len() - 1;
+        let points: Vec<RatePoint> = (points.into_iter().enumerate())
+            .map(|(index, (gap, rate, ramp))| {
+                let point = RatePoint { at, rate, ramp: ramp && index < last };
+                at += Duration::from_micros(gap);
+                point
+            })
+            .collect();
+        let plan = RatePlan::new(&points, period.map(|more| at + Duration::from_micros(more))).unwrap();
+        Serialiser::Plan { plan, phase: Duration::from_micros(phase) }
+    })
+}
+
+fn trace() -> impl Strategy<Value = Serialiser> {
+    let times = prop::collection::vec(0..300_u32, 1..20);
+    (times, 1..3_000_u32, proptest::option::of(micros(0..1_000_000))).prop_map(|(mut times, bytes, phase)| {
+        times.push(301);
+        times.sort_unstable();
+        let text: String = times.iter().map(|time| format!("{time}\n")).collect();
+        Serialiser::Trace { trace: Mahimahi::parse(&text).unwrap().with_bytes(bytes), phase }
+    })
+}
+
+/// A rate, where there is one beside it, and how it goes over time.
+fn serialiser() -> impl Strategy<Value = (Option<u64>, Serialiser)> {
+    let bucket = (rates(), 1_500..20_000_u64, proptest::option::of(rates()));
+    prop_oneof![
+        2 => Just((None, Serialiser::Steady)),
+        4 => rates().prop_map(|rate| (Some(rate), Serialiser::Steady)),
+        1 => bucket.prop_map(|(rate, burst, peak)| (Some(rate), Serialiser::TokenBucket { burst, peak })),
+        1 => plan().prop_map(|plan| (None, plan)),
+        1 => trace().prop_map(|trace| (None, trace)),
+    ]
+}
+
 fn policy() -> impl Strategy<Value = QueuePolicy> {
     let span = || micros(1..30_000);
     let codel = || (span(), span(), any::<bool>()).prop_map(|(target, interval, ecn)| CoDel { target, interval, ecn });
@@ -110,7 +154,7 @@ fn policy() -> impl Strategy<Value = QueuePolicy> {
 
 fn config() -> impl Strategy<Value = LinkConfig> {
     let parts = (
-        proptest::option::weighted(0.7, prop_oneof![1_u64..100_000, 100_000_u64..1_000_000_000_000]),
+        serialiser(),
         (queue(), policy()),
         0..100_usize,
         loss(),
@@ -120,8 +164,8 @@ fn config() -> impl Strategy<Value = LinkConfig> {
         prop_oneof![Just(0.0), 0.0..=1.0],
         (prop_oneof![Just(0.0), 0.0..1.0], proptest::option::weighted(0.2, slots()), prop_oneof![Just(0.0), 0.0..=1.0]),
     );
-    let config =
-        parts.prop_map(|(rate, (queue, policy), overhead, loss, delay, delay_variation, reorder, duplicate, end)| {
+    let config = parts.prop_map(
+        |((rate, serialiser), (queue, policy), overhead, loss, delay, delay_variation, reorder, duplicate, end)| {
             let queue =
                 if rate.is_none() && matches!(queue, QueueLimit::Time(_)) { QueueLimit::Unlimited } else { queue };
             // A variation may not take away more than the delay.
@@ -133,6 +177,7 @@ fn config() -> impl Strategy<Value = LinkConfig> {
             let (delay_correlation, slots, corrupt) = end;
             LinkConfig {
                 rate,
+                serialiser,
                 queue,
                 policy,
                 overhead,
@@ -145,7 +190,8 @@ fn config() -> impl Strategy<Value = LinkConfig> {
                 slots,
                 corrupt,
             }
-        });
+        },
+    );
     prop_oneof![1 => Just(LinkConfig::default()), 5 => config]
 }
 

@@ -7,6 +7,7 @@ mod identity;
 mod loss;
 mod loss_models;
 mod queues;
+mod serialisers;
 mod statistics;
 mod stream;
 mod thousand;

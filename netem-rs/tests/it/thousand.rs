@@ -2,8 +2,8 @@
 
 use crate::{flow, verdicts};
 use netem_rs::{
-    CoDel, DelayTable, DelayVariation, FqCoDel, LinkConfig, Loss, LossTrace, Pie, QueueLimit, QueuePolicy, Red,
-    Reorder, Seed, SlotGap, Slots,
+    CoDel, DelayTable, DelayVariation, FqCoDel, LinkConfig, Loss, LossTrace, Mahimahi, Pie, QueueLimit, QueuePolicy,
+    RatePlan, RatePoint, Red, Reorder, Seed, Serialiser, SlotGap, Slots,
 };
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -112,6 +112,36 @@ fn queues_are_as_digested() {
         ("pie", path(QueuePolicy::Pie(Pie::default())), "3e950934561c69a1"),
         ("red", path(red(false)), "a472e417eca94dbd"),
         ("gentle red", path(red(true)), "439ad809ba44f414"),
+    ];
+    assert_digests(&digests.map(|(name, config, expected)| (name, arrivals(&config), expected)));
+}
+
+#[test]
+fn serialisers_are_as_digested() {
+    let ms = Duration::from_millis;
+    let path =
+        |rate, serialiser| LinkConfig { rate, serialiser, queue: QueueLimit::Packets(100), ..LinkConfig::default() };
+    let plan = |ramp| {
+        let points = [(0, 2_000_000, ramp), (300, 400_000, ramp), (700, 900_000, false)];
+        let points = points.map(|(at, rate, ramp)| RatePoint { at: ms(at), rate, ramp });
+        Serialiser::Plan { plan: RatePlan::new(&points, Some(ms(900))).unwrap(), phase: ms(50) }
+    };
+    let trace = |phase| {
+        let trace = Mahimahi::parse("0\n1\n1\n9\n40\n41\n41\n60\n").unwrap();
+        Serialiser::Trace { trace, phase }
+    };
+    let digests = [
+        ("steady", path(Some(900_000), Serialiser::Steady), "e701d718218c5a68"),
+        ("steps", path(None, plan(false)), "ccad6f61a7317b27"),
+        ("ramps", path(None, plan(true)), "801d6b93ac9cd9a9"),
+        ("mahimahi", path(None, trace(Some(ms(7)))), "b2906d00c7a999d9"),
+        ("mahimahi at its own phase", path(None, trace(None)), "9164bcd86905c92c"),
+        ("bucket", path(Some(900_000), Serialiser::TokenBucket { burst: 9_000, peak: None }), "c553c9a6d65756ec"),
+        (
+            "peaked bucket",
+            path(Some(900_000), Serialiser::TokenBucket { burst: 9_000, peak: Some(2_000_000) }),
+            "d9fe1619e700c9e0",
+        ),
     ];
     assert_digests(&digests.map(|(name, config, expected)| (name, arrivals(&config), expected)));
 }
