@@ -2,7 +2,8 @@
 //!
 //! A [`Link`] is one direction of one path. It holds no socket, thread or clock: it is told the time and the packets,
 //! and answers with deliveries that carry their own logical time. A [`Stream`] is the reliable, in-order counterpart
-//! (what TCP and TLS make of the same conditions). Everything random comes from a [`Seed`] with one named stream a
+//! (what TCP and TLS make of the same conditions), a
+//! [`Group`] the links of a place whose members share one bottleneck. Everything random comes from a [`Seed`] with one named stream a
 //! stage, so the same inputs give the same outputs on every machine, and a change of conditions never re-seeds.
 //!
 //! ```
@@ -48,6 +49,7 @@
 
 mod config;
 mod dice;
+mod group;
 mod instant;
 mod link;
 mod load;
@@ -63,6 +65,7 @@ pub use config::{
     CoDel, DelayTable, DelayVariation, FqCoDel, LinkConfig, Loss, LossTrace, OutageMode, Pie, QueueLimit, QueuePolicy,
     RatePlan, RatePoint, Red, Reorder, Serialiser, SlotGap, Slots,
 };
+pub use group::{Group, Member};
 pub use instant::Instant;
 pub use link::{Delivery, Link};
 pub use load::LineError;

@@ -3,6 +3,7 @@
 mod chains;
 mod conservation;
 mod goldens;
+mod groups;
 mod identity;
 mod loss;
 mod loss_models;
