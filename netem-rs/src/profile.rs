@@ -48,6 +48,17 @@ const ATC_DSL: &str = "Augmented Traffic Control, utils/profiles/DSL.json; Apple
 const ATC_CABLE: &str = "Augmented Traffic Control, utils/profiles/Cable.json";
 const ATC_2G_URBAN: &str = "Augmented Traffic Control, utils/profiles/2G-DevelopingUrban.json";
 const ATC_2G_RURAL: &str = "Augmented Traffic Control, utils/profiles/2G-DevelopingRural.json";
+const NLC_LTE: &str = "Apple Network Link Conditioner \"LTE\", as useprobe.app/docs/throttling repeats it (2026)";
+const NLC_WIFI: &str =
+    "Apple Network Link Conditioner \"Wi-Fi\", as public scripts of its presets (mac_netctl) repeat it";
+const NLC_WIFI_AC: &str =
+    "Apple Network Link Conditioner \"Wi-Fi 802.11ac\", as public scripts of its presets (mac_netctl) repeat it";
+const NLC_VERY_BAD: &str =
+    "Apple Network Link Conditioner \"Very Bad Network\", as useprobe.app/docs/throttling repeats it (2026)";
+const NLC_100_LOSS: &str =
+    "Apple Network Link Conditioner \"100% Loss\", as useprobe.app/docs/throttling repeats it (2026)";
+const NLC_HIGH_DNS: &str =
+    "Apple Network Link Conditioner \"High Latency DNS\", as useprobe.app/docs/throttling repeats it (2026)";
 const LOADERO: &str = "Loadero wiki, network conditions";
 const PATCHBAY: &str = "n0-computer/patchbay, lab.rs link conditions (2026-03)";
 const BROWSERSTACK: &str = "BrowserStack App Automate, simulate network conditions";
@@ -65,6 +76,12 @@ fn all() -> Vec<Profile> {
         pair("atc-edge-good", None, kbps(250, 350, 0), kbps(200, 370, 0), ATC_EDGE_GOOD, "good EDGE: 250/200 kbit/s, 350/370 ms"),
         pair("atc-edge-lossy", None, kbps(240, 400, 10), kbps(200, 440, 10), ATC_EDGE_LOSSY, "EDGE with 1 % loss: 240/200 kbit/s, 400/440 ms"),
         pair("nlc-dsl", Some("dsl"), kbps(2_000, 5, 0), kbps(256, 5, 0), ATC_DSL, "DSL: 2000/256 kbit/s, 5 ms"),
+        pair("nlc-lte", Some("lte"), kbps(50_000, 50, 0), kbps(10_000, 65, 0), NLC_LTE, "LTE: 50/10 Mbit/s, 50/65 ms"),
+        pair("nlc-wifi", Some("wifi"), kbps(40_000, 1, 0), kbps(33_000, 1, 0), NLC_WIFI, "Wi-Fi: 40/33 Mbit/s, 1 ms"),
+        pair("nlc-wifi-ac", None, kbps(250_000, 1, 0), kbps(100_000, 1, 0), NLC_WIFI_AC, "802.11ac: 250/100 Mbit/s, 1 ms"),
+        both("nlc-very-bad", kbps(1_000, 500, 100), NLC_VERY_BAD, "very bad: 1 Mbit/s, 500 ms, 10 % loss"),
+        both("nlc-100-loss", lossy(LinkConfig::TRANSPARENT, 1_000), NLC_100_LOSS, "nothing comes through"),
+        both("nlc-high-dns", LinkConfig::TRANSPARENT, NLC_HIGH_DNS, "names resolve 3 s later; the path itself is transparent"),
         pair("atc-cable", Some("cable"), kbps(6_000, 2, 0), kbps(1_000, 2, 0), ATC_CABLE, "cable: 6/1 Mbit/s, 2 ms"),
         pair("atc-2g-urban", Some("2g"), kbps(35, 650, 0), kbps(32, 650, 0), ATC_2G_URBAN, "2G in a town: 35/32 kbit/s, 650 ms"),
         pair("atc-2g-rural", None, kbps(20, 650, 20), kbps(18, 650, 20), ATC_2G_RURAL, "2G in the country: 20/18 kbit/s, 650 ms, 2 % loss"),
@@ -94,6 +111,8 @@ fn all() -> Vec<Profile> {
         pair("browserstack-edge-lossy", None, kbps(150, 500, 10), kbps(100, 500, 10), BROWSERSTACK, "lossy EDGE: 150/100 kbit/s, 500 ms, 1 % loss"),
         pair("browserstack-3g-good", None, kbps(400, 100, 0), kbps(100, 100, 0), BROWSERSTACK, "good 3G: 400/100 kbit/s, 100 ms"),
         pair("browserstack-3g-lossy", None, kbps(200, 200, 10), kbps(50, 200, 10), BROWSERSTACK, "lossy 3G: 200/50 kbit/s, 200 ms, 1 % loss"),
+        pair("browserstack-3.5g-good", None, kbps(1_800, 100, 0), kbps(400, 100, 0), BROWSERSTACK, "good 3.5G: 1800/400 kbit/s, 100 ms"),
+        pair("browserstack-3.5g-lossy", None, kbps(900, 190, 10), kbps(200, 190, 10), BROWSERSTACK, "lossy 3.5G: 900/200 kbit/s, 190 ms, 1 % loss"),
         both("rmcat-ref", rmcat(), RMCAT, "the reference path of congestion control: 1 Mbit/s, 50 ms"),
     ]
 }
@@ -164,7 +183,8 @@ mod tests {
             }
             assert!(!profile.source.is_empty() && !profile.summary.is_empty());
         }
-        assert_eq!(profile("nlc-lte"), None, "rows that were never checked are left out");
+        assert_eq!(names.len(), 44 + 9, "44 profiles, 9 with an alias");
+        assert_eq!(profile("nlc-4g"), None);
     }
 
     #[test]

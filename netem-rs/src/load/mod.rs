@@ -1,5 +1,12 @@
 //! What is read from text: traces and profiles, with errors that name the line.
 
+mod path;
+mod profile;
+mod units;
+mod words;
+
+pub use profile::LoadedProfile;
+
 use std::fmt;
 
 /// What is wrong with a text, and in which line.

@@ -5,6 +5,7 @@ mod conservation;
 mod goldens;
 mod groups;
 mod identity;
+mod loading;
 mod loss;
 mod loss_models;
 mod queues;
