@@ -13,6 +13,7 @@ mod serialisers;
 mod statistics;
 mod stream;
 mod thousand;
+mod udp_path;
 mod wire;
 mod wire_models;
 
