@@ -3,6 +3,7 @@
 use crate::statistics::{assert_law, binomial, seeds};
 use crate::{chains, flow, verdicts};
 use netem_rs::{Instant, Link, LinkConfig, Loss, LossTrace, Seed};
+use rand::Rng;
 use std::time::Duration;
 
 const PACKETS: u64 = 20_000;
@@ -140,4 +141,64 @@ fn a_chain_that_is_caught_stays_caught() {
         assert_eq!(loss.ratio(), expected);
         assert_eq!(ratio(&verdicts(&path(loss), Seed::new(4), 2_000)), expected);
     }
+}
+
+/// The numbers in [0, 1) that a link's loss stage draws.
+fn draws(seed: Seed) -> impl Iterator<Item = f64> {
+    let mut rng = seed.child("loss").rng();
+    std::iter::repeat_with(move || (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64)
+}
+
+#[test]
+fn from_the_same_draws_sch_netem_comes_to_the_same_losses() {
+    let seed = Seed::new(77);
+    // `loss random P`: one draw a packet against the probability.
+    let iid: Vec<bool> = draws(seed).take(PACKETS as usize).map(|draw| draw < 0.13).collect();
+    assert_eq!(verdicts(&path(Loss::Iid { p: 0.13 }), seed, PACKETS), iid);
+
+    // `loss gemodel`: the transition's draw first, then the loss's, judged in the state before the transition. The
+    // first draw is ours: where the chain starts.
+    let (p, r, h, k) = (0.1, 0.3, 0.8, 0.05);
+    let mut numbers = draws(seed);
+    let mut bad = numbers.next().unwrap() < p / (p + r);
+    let ge: Vec<bool> = (0..PACKETS)
+        .map(|_| {
+            let (transition, loss) = (numbers.next().unwrap(), numbers.next().unwrap());
+            let before = bad;
+            if before {
+                bad = transition >= r;
+                loss < h
+            } else {
+                bad = transition < p;
+                loss < k
+            }
+        })
+        .collect();
+    assert_eq!(verdicts(&path(Loss::GilbertElliott { p, r, h, k }), seed, PACKETS), ge);
+
+    // `loss state`: one draw a packet against thresholds in the order p14, p13 · p23 · p32, p31; states 3 and 4 lose.
+    let (p13, p31, p32, p23, p14) = (0.05, 0.3, 0.2, 0.5, 0.02);
+    let gap = 1.0 / (1.0 + p13 / p31 * (1.0 + p32 / p23) + p14);
+    let mut numbers = draws(seed);
+    let start = numbers.next().unwrap();
+    let shares = [gap, gap * p13 / p31 * p32 / p23, gap * p13 / p31];
+    let mut state = 1 + (0..3).filter(|upto| start >= shares[..=*upto].iter().sum::<f64>()).count();
+    let four: Vec<bool> = numbers
+        .take(PACKETS as usize)
+        .map(|draw| {
+            state = match state {
+                1 if draw < p14 => 4,
+                1 if draw < p14 + p13 => 3,
+                1 => 1,
+                2 if draw < p23 => 3,
+                2 => 2,
+                3 if draw < p32 => 2,
+                3 if draw < p32 + p31 => 1,
+                3 => 3,
+                _ => 1,
+            };
+            state >= 3
+        })
+        .collect();
+    assert_eq!(verdicts(&path(Loss::FourState { p13, p31, p32, p23, p14 }), seed, PACKETS), four);
 }
