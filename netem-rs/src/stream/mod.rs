@@ -5,8 +5,8 @@
 //!   bare headers, a TLS round trip is 500 bytes up and 3,000 down.
 //! * A message is cut into segments of 1,400 bytes, each with 12 bytes of header more than the path's UDP overhead.
 //!   Segments cross a serialiser of the direction's rate that they share with nobody, then loss and delay as on a
-//!   [`Link`](crate::Link). The sender waits for room instead of overflowing, so the queue's limit does not matter;
-//!   duplicates change nothing and are not made.
+//!   [`Link`](crate::Link). The sender waits for room instead of overflowing, so the queue's limit and policy do not
+//!   matter; duplicates change nothing and are not made; slots and corruption are left out.
 //! * A lost segment is sent again when its timer runs out: 1 s for TCP's first round trip (RFC 6298 §2.1), later both
 //!   delays plus 200 ms (Linux's RTT + `TCP_RTO_MIN`), counted from its last bit and doubled at each further loss, up
 //!   to 120 s. There is no fast retransmit, no tail-loss probe and no congestion window: signalling is a few segments
