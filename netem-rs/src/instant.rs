@@ -70,6 +70,16 @@ impl Instant {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// Nanoseconds from `earlier` to `self`; zero when `earlier` is later. Spares the fast path a [`Duration`]'s seconds.
+    pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// `nanos` nanoseconds later; saturates at [`Instant::MAX`].
+    pub(crate) const fn plus_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
     /// Signed nanoseconds from `earlier` to `self`.
     #[must_use]
     pub const fn signed_nanos_since(self, earlier: Self) -> i64 {

@@ -292,15 +292,14 @@ impl<T: Packet> Bottleneck<T> {
         if let Some(shape) = &self.shape {
             return shape.1.sent(service.since, now.max(service.since));
         }
-        let nanos = now.saturating_since(service.since).as_nanos();
-        self.rate.map_or(0, |rate| u64::try_from(nanos * u128::from(rate)).unwrap_or(u64::MAX))
+        self.rate.map_or(0, |rate| now.nanos_since(service.since).saturating_mul(rate))
     }
 
     fn finish(&self, since: Instant, left: u64) -> Instant {
         match (&self.shape, self.rate) {
             (Some(shape), _) => shape.1.finish(since, left),
             (None, None) => since,
-            (None, Some(rate)) => since + Duration::from_nanos(left.div_ceil(rate)),
+            (None, Some(rate)) => since.plus_nanos(left.div_ceil(rate)),
         }
     }
 }
