@@ -100,8 +100,9 @@ impl LinkConfig {
             && self.corrupt == 0.0
     }
 
-    /// The shortest time on the wire that these conditions allow.
-    pub(crate) fn shortest_delay(&self) -> Duration {
+    /// The shortest time on the wire that these conditions allow: no packet arrives sooner after it was offered.
+    #[must_use]
+    pub fn shortest_delay(&self) -> Duration {
         let less = self.delay_variation.as_ref().map_or(Duration::ZERO, DelayVariation::most_taken);
         self.delay.saturating_sub(less)
     }
