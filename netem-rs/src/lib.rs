@@ -41,10 +41,11 @@
 //! ```
 //!
 //! # What belongs where
-//! `link/queue.rs` is the bottleneck (the queue and the serialiser), `link/aqm/` its policies, `link/shape.rs` rates that
-//! are not one number, `link/loss.rs` the loss models,
-//! `link/variation.rs`, `link/wire.rs` and `link/slots.rs` what happens in flight, `config/` the words for all of it. A new model is a
-//! variant in `config/`, its limits in `validate.rs` and one arm in the stage's file.
+//! `config/` has the words for all conditions, `validate.rs` their limits. `link/queue.rs` is the bottleneck (the queue
+//! and the serialiser), `link/aqm/` its policies, `link/shape.rs` rates that are not one number, `link/loss.rs` the loss
+//! models, `link/variation.rs`, `link/wire.rs` and `link/slots.rs` what happens in flight. `group.rs` puts links
+//! together, `profile.rs` names networks, `mahimahi.rs` and `load/` read text. A new model is a variant in `config/`,
+//! its limits in `validate.rs`, one arm in the stage's file, its law and its digest in `tests/it/`.
 #![forbid(unsafe_code)]
 
 mod config;
