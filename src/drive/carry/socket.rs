@@ -57,10 +57,11 @@ pub(super) async fn run(
     tell: impl Fn(Carried),
 ) {
     let mut early = VecDeque::new();
-    let end = match opened(gate, url, headers, &mut frames, &mut early).await {
+    // Each part in a box of its own: a task is as large as its largest part, and the handshake's 10 KiB would stay.
+    let end = match Box::pin(opened(gate, url, headers, &mut frames, &mut early)).await {
         Ok((socket, at)) => {
             tell(Carried::Opened);
-            return converse(socket, &at, early, frames, tell).await;
+            return Box::pin(converse(socket, &at, early, frames, tell)).await;
         }
         Err(end) => end,
     };
