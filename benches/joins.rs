@@ -12,7 +12,8 @@ use throng::clock::Instant;
 use throng::conference::{Setup, TransportParameters};
 use throng::drive::live::clock::RunClock;
 use throng::rtp::srtp;
-use throng::transport::{Event, Factory, Output, Secure};
+use throng::transport::secure::Factory;
+use throng::transport::{Event, Output, Secure};
 
 /// The last moment at which both ends must have their keys.
 const PATIENCE: Duration = Duration::from_secs(30);

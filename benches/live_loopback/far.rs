@@ -22,7 +22,8 @@ use throng::rtp::ntp::Ntp;
 use throng::rtp::rtcp::{self, Packet};
 use throng::rtp::srtp;
 use throng::signalling::{Carried, Carry};
-use throng::transport::{Event, Factory, Output, Secure};
+use throng::transport::secure::Factory;
+use throng::transport::{Event, Output, Secure};
 
 /// Our own SSRC.
 const OWN: u32 = 7;

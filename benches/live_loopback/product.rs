@@ -19,7 +19,7 @@ use throng::drive::live::worker::{Command, Connections, Report, Worker};
 use throng::plan::Plan;
 use throng::rtp::ntp::Ntp;
 use throng::scenario::Settings;
-use throng::transport::Factory;
+use throng::transport::{Factory, secure};
 
 /// People in a room.
 const ROOM: usize = 25;
@@ -92,9 +92,10 @@ timeouts = {{ join = "60s", first_frame = "60s" }}
 fn run(participants: usize, span: Span, sending: bool) -> Option<Figures> {
     let plan = Arc::new(plan(participants, sending));
     let clock = RunClock::start();
-    let factory = Factory::new(clock.epoch()).expect("a factory");
+    let factory = secure::Factory::new(clock.epoch()).expect("a factory");
     let origin = Ntp::from_unix_nanos(0);
-    let shared = Arc::new(Shared::new(plan.clone(), factory.clone(), origin, "ws://bench".to_owned(), false));
+    let shared =
+        Arc::new(Shared::new(plan.clone(), Factory::Secure(factory.clone()), origin, "ws://bench".to_owned(), false));
     let speakers = |index: u16| plan.populations[usize::from(index)].name == "speakers";
     let mut indices: Vec<u32> =
         plan.participants.iter().filter(|plan| !speakers(plan.population)).map(|plan| plan.index).collect();

@@ -19,7 +19,7 @@ use crate::rtp::srtp;
 use crate::rtp::twcc::FeedbackBuilder;
 use crate::seed::Seed;
 use crate::signalling::{self, Adapter, Carried, Carry};
-use crate::transport::{self, Secure};
+use crate::transport::{self, End, Transport};
 use netem::{Direction, Stream, StreamOutput};
 use rustc_hash::FxHashMap;
 use std::net::SocketAddr;
@@ -83,8 +83,7 @@ pub(super) struct Leg {
     pub role: Role,
     pub adapter: Adapter,
     pub path: PathDebug,
-    /// Boxed, as the whole control plane is in it and media never touches that.
-    pub transport: Option<Box<Secure>>,
+    pub transport: Option<Transport>,
     pub srtp: Option<Box<srtp::Session>>,
     pub publications: Vec<Publication>,
     /// Accepted by the SFU and waiting for the keys.
@@ -160,10 +159,12 @@ impl Leg {
     /// The socket is bound: make the transport and begin to join.
     pub fn handle_bound(&mut self, turn: &mut Turn<'_>, local: SocketAddr, publish: Vec<SendParameters>) {
         self.stirred = true;
-        match Secure::new(&turn.shared.transports, turn.now, local) {
+        // No two legs of a run are alike: participant, session, leg.
+        let identity = u64::from(turn.me) << 32 | u64::from(turn.session) << 8 | u64::from(self.index);
+        match turn.shared.transports.transport(turn.now, local, End::Participant, identity) {
             Ok(mut transport) => {
                 let parameters = transport.local_parameters();
-                self.transport = Some(Box::new(transport));
+                self.transport = Some(transport);
                 self.adapter.handle_input(turn.now, signalling::Input::Join { transport: parameters, publish });
                 self.drain_adapter(turn);
             }

@@ -4,6 +4,7 @@
 //! datagram of str0m's own whose first byte is ≥ 128 is dropped, because two contexts on one key would repeat nonces.
 
 use super::dtls::{self, KeySlot};
+use super::{End, Event, Output};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Cause, Setup, TransportParameters};
 use crate::rtp::srtp;
@@ -48,41 +49,13 @@ impl Factory {
     }
 }
 
-/// What a transport wants done, or has to say.
-#[derive(Debug)]
-pub enum Output {
-    /// Send this datagram (STUN or DTLS).
-    Datagram {
-        /// Where to.
-        to: SocketAddr,
-        /// What.
-        bytes: Vec<u8>,
-    },
-    /// This happened.
-    Event(Event),
-}
-
-/// What a transport has to say.
-#[derive(Debug)]
-pub enum Event {
-    /// A candidate pair works.
-    IceConnected,
-    /// The DTLS handshake ended: these keys seal and open media. A new handshake gives new ones.
-    Keys(Box<srtp::Session>),
-    /// Consent was lost (RFC 7675), or an agent or handshake failed. Nothing follows.
-    Failed(Cause, String),
-    /// The peer closed the DTLS association. Nothing follows.
-    Closed,
-    /// A STUN binding request of ours was answered after this long.
-    RoundTrip(Duration),
-}
-
 /// One ICE and DTLS transport.
 pub struct Secure {
     factory: Factory,
     rtc: Rtc,
     slot: Arc<KeySlot>,
     local: SocketAddr,
+    end: End,
     peer: Option<SocketAddr>,
     /// Candidates of the peer that can be used from here.
     candidates: usize,
@@ -106,23 +79,38 @@ impl Secure {
     /// # Errors
     /// A sentence when `local` cannot be a host candidate.
     pub fn new(factory: &Factory, now: Instant, local: SocketAddr) -> Result<Self, String> {
+        Self::at(factory, now, local, End::Participant)
+    }
+
+    /// A transport at either end of an association.
+    ///
+    /// # Errors
+    /// A sentence when its address cannot be a host candidate.
+    pub fn at(factory: &Factory, now: Instant, local: SocketAddr, end: End) -> Result<Self, String> {
+        // `Auto` speaks 1.3 where the peer does and falls back to 1.2; 1.3 alone fails against pion and aiortc. A server
+        // speaks what the reference SFU's other leg speaks.
+        let (version, announced) = match end {
+            End::Participant => (DtlsVersion::Auto, local),
+            End::Server { announced } => (DtlsVersion::Dtls12, announced),
+        };
         let mut rtc = RtcConfig::new()
             .set_crypto_provider(factory.crypto.clone())
             .set_dtls_cert(factory.certificate.clone())
-            // `Auto` speaks 1.3 where the peer does and falls back to 1.2; 1.3 alone fails against pion and aiortc.
-            .set_dtls_version(DtlsVersion::Auto)
+            .set_dtls_version(version)
+            .set_ice_lite(matches!(end, End::Server { .. }))
             .set_rtp_mode(true)
             .clear_codecs()
             .build(factory.machine_time(now));
         let slot = dtls::take_newest_slot().ok_or("the transport was built without its DTLS provider")?;
-        let candidate =
-            Candidate::host(local, "udp").map_err(|error| format!("{local} cannot be a host candidate: {error}"))?;
+        let candidate = Candidate::host(announced, "udp")
+            .map_err(|error| format!("{announced} cannot be a host candidate: {error}"))?;
         rtc.add_local_candidate(candidate);
         Ok(Self {
             factory: factory.clone(),
             rtc,
             slot,
             local,
+            end,
             peer: None,
             candidates: 0,
             outputs: VecDeque::new(),
@@ -133,7 +121,7 @@ impl Secure {
         })
     }
 
-    /// What the other side must know of us; `setup` is `actpass`.
+    /// What the other side must know of us; a participant's `setup` is `actpass`, a server's `passive`.
     pub fn local_parameters(&mut self) -> TransportParameters {
         let direct = self.rtc.direct_api();
         let IceCreds { ufrag, pass } = direct.local_ice_credentials();
@@ -143,13 +131,17 @@ impl Secure {
             let separator = if index == 0 { "" } else { ":" };
             write!(text, "{separator}{byte:02X}").expect("writing to a String cannot fail");
         }
-        let candidate = format!("candidate:1 1 udp 2130706431 {} {} typ host", self.local.ip(), self.local.port());
+        let (setup, address) = match self.end {
+            End::Participant => (Setup::Actpass, self.local),
+            End::Server { announced } => (Setup::Passive, announced),
+        };
+        let candidate = format!("candidate:1 1 udp 2130706431 {} {} typ host", address.ip(), address.port());
         TransportParameters {
             ufrag,
             pwd: pass,
             fingerprint: text,
-            setup: Setup::Actpass,
-            ice_lite: false,
+            setup,
+            ice_lite: matches!(self.end, End::Server { .. }),
             candidates: vec![candidate],
         }
     }
@@ -167,7 +159,9 @@ impl Secure {
         allowed: impl Fn(SocketAddr) -> bool,
     ) -> Result<(), (Cause, String)> {
         let mut usable = 0;
-        for text in &remote.candidates {
+        // Who only answers checks learns where they come from.
+        let checked = if self.end == End::Participant { remote.candidates.as_slice() } else { &[] };
+        for text in checked {
             let Ok(candidate) = Candidate::from_sdp_string(text) else { continue };
             // TCP and mDNS candidates, and other families than our socket's, cannot be reached from here.
             if candidate.proto() == Protocol::Udp
@@ -179,7 +173,7 @@ impl Secure {
             }
         }
         self.candidates = usable;
-        if usable == 0 {
+        if usable == 0 && self.end == End::Participant {
             let offered = remote.candidates.len();
             return Err((
                 Cause::IceNoCandidate,
@@ -196,7 +190,7 @@ impl Secure {
             Setup::Actpass => !offerer,
         };
         let mut direct = self.rtc.direct_api();
-        direct.set_ice_controlling(offerer || remote.ice_lite);
+        direct.set_ice_controlling(self.end == End::Participant && (offerer || remote.ice_lite));
         direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
         direct.set_remote_fingerprint(fingerprint);
         direct.start_dtls(active).map_err(|error| (Cause::TransportFailed, format!("DTLS did not start: {error}")))?;

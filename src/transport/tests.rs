@@ -1,6 +1,7 @@
 //! Two transports over a wire in memory: what they agree on, and what must not work.
 
-use super::{Event, Factory, Output, Secure};
+use super::secure::Factory;
+use super::{Event, Output, Secure};
 use crate::clock::{Duration, Instant};
 use crate::conference::Cause;
 use crate::rtp::srtp::Session;

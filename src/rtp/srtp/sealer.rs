@@ -32,7 +32,6 @@ impl Sealer {
         }
     }
 
-    #[cfg(test)]
     pub(super) const fn with_ciphers(rtp: Cipher, rtcp: Cipher, next_rtcp: u32) -> Self {
         Self { rtp, rtcp, next_rtcp }
     }

@@ -12,7 +12,8 @@ use str0m::{Candidate, IceCreds, Input, Rtc, RtcConfig};
 use throng::clock::Instant;
 use throng::conference::{Setup, TransportParameters};
 use throng::rtp::{rtcp, srtp};
-use throng::transport::{Event, Factory, Output, Secure};
+use throng::transport::secure::Factory;
+use throng::transport::{Event, Output, Secure};
 
 const SSRC: u32 = 7_000;
 const PAYLOAD_TYPE: u8 = 96;

@@ -1,0 +1,35 @@
+//! What a transport wants done, and what it has to say.
+
+use crate::clock::Duration;
+use crate::conference::Cause;
+use crate::rtp::srtp;
+use std::net::SocketAddr;
+
+/// What a transport wants done, or has to say.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this datagram (STUN or DTLS).
+    Datagram {
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// This happened.
+    Event(Event),
+}
+
+/// What a transport has to say.
+#[derive(Debug)]
+pub enum Event {
+    /// A candidate pair works.
+    IceConnected,
+    /// The DTLS handshake ended: these keys seal and open media. A new handshake gives new ones.
+    Keys(Box<srtp::Session>),
+    /// Consent was lost (RFC 7675), or an agent or handshake failed. Nothing follows.
+    Failed(Cause, String),
+    /// The peer closed the DTLS association. Nothing follows.
+    Closed,
+    /// A STUN binding request of ours was answered after this long.
+    RoundTrip(Duration),
+}

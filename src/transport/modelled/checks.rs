@@ -1,0 +1,125 @@
+//! When a full ICE agent checks its pair, and when it gives it up: the times of libwebrtc and str0m.
+//!
+//! Checks are sent again after 250 ms, twice that, and so on to 3 s; answered ones go on at that pace as consent
+//! (RFC 7675). After 1.5 s without an answer the pace begins anew, and nine unanswered ones end the pair.
+
+use crate::clock::{Duration, Instant};
+
+const FIRST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(3);
+/// Unanswered checks after which the pair is lost, and the checks that are counted at all.
+const LIMIT: u32 = 9;
+/// How long no answer came before checks get denser again.
+const UNEASY: Duration = Duration::from_millis(1_500);
+
+/// The checks of one pair.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Checks {
+    /// Checks sent so far, [`LIMIT`] at most.
+    sent: u32,
+    /// How many of the newest were not answered, and when the first of them was sent.
+    unanswered: Option<(u32, Instant)>,
+    /// The newest: its number and when it was sent.
+    newest: Option<(u64, Instant)>,
+    next: Option<Instant>,
+}
+
+/// What a check is answered to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Answer {
+    /// Time from the newest check to its answer; `None` when an older one was answered.
+    pub round_trip: Option<Duration>,
+}
+
+impl Checks {
+    /// The next check goes out at `now`.
+    pub fn begin(&mut self, now: Instant) {
+        self.next = Some(now);
+    }
+
+    /// When the next check is due, or the pair is lost.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// Whether the pair is lost at `now`: its last check had its time too.
+    pub fn is_lost(&self, now: Instant) -> bool {
+        self.unanswered.is_some_and(|(count, _)| count >= LIMIT) && self.next.is_some_and(|at| at <= now)
+    }
+
+    /// Notes that a check is sent; answers its number.
+    pub fn send(&mut self, now: Instant) -> u64 {
+        let number = self.newest.map_or(0, |(number, _)| number + 1);
+        self.newest = Some((number, now));
+        self.sent = (self.sent + 1).min(LIMIT);
+        let (count, since) = self.unanswered.map_or((1, now), |(count, since)| (count + 1, since));
+        self.unanswered = Some((count, since));
+        let uneasy = now.saturating_since(since) > UNEASY;
+        self.next = Some(now + delay(if uneasy { count } else { self.sent }));
+        number
+    }
+
+    /// Check `number` was answered; `None` when it was never sent.
+    pub fn handle_answer(&mut self, now: Instant, number: u64) -> Option<Answer> {
+        let (newest, at) = self.newest.filter(|(newest, _)| number <= *newest)?;
+        if number == newest {
+            self.unanswered = None;
+            self.next = Some(at + delay(self.sent));
+            return Some(Answer { round_trip: Some(now.saturating_since(at)) });
+        }
+        // Those after it are still out.
+        let behind = (newest - number) as u32;
+        self.unanswered = self.unanswered.map(|(count, since)| (count.min(behind), since));
+        Some(Answer { round_trip: None })
+    }
+}
+
+/// How long after the `sent`-th check the next one follows.
+fn delay(sent: u32) -> Duration {
+    (FIRST * (1 << (sent.max(1) - 1).min(LIMIT))).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When checks are sent, those up to `answered_until` being answered after 100 ms.
+    fn times(answered_until: Instant, until: Instant) -> (Vec<u64>, Option<u64>) {
+        let (mut checks, mut sent) = (Checks::default(), vec![]);
+        checks.begin(Instant::ZERO);
+        while let Some(at) = checks.poll_timeout().filter(|at| *at <= until) {
+            if checks.is_lost(at) {
+                return (sent, Some(at.as_millis()));
+            }
+            let number = checks.send(at);
+            sent.push(at.as_millis());
+            if at <= answered_until {
+                let answer = checks.handle_answer(at + Duration::from_millis(100), number).expect("it was sent");
+                assert_eq!(answer.round_trip, Some(Duration::from_millis(100)));
+            }
+        }
+        (sent, None)
+    }
+
+    #[test]
+    fn answered_checks_slow_down_to_three_seconds() {
+        let (sent, lost) = times(Instant::MAX, Instant::from_secs(13));
+        assert_eq!((sent, lost), (vec![0, 250, 750, 1_750, 3_750, 6_750, 9_750, 12_750], None));
+    }
+
+    #[test]
+    fn a_pair_that_was_never_answered_is_lost_after_nine_checks() {
+        let (sent, lost) = times(Instant::ZERO, Instant::from_secs(60));
+        assert!(sent.len() == 10, "{sent:?}");
+        assert_eq!(lost.expect("nobody answers"), sent[9] + 3_000);
+    }
+
+    #[test]
+    fn silence_after_consent_makes_checks_dense_before_the_pair_is_lost() {
+        let (sent, lost) = times(Instant::from_secs(30), Instant::from_secs(90));
+        let last = sent.iter().copied().filter(|at| *at <= 30_000).max().expect("some were answered");
+        let after: Vec<u64> = sent.iter().filter(|at| **at > last).map(|at| at - last).collect();
+        assert_eq!(after, [3_000, 6_000, 6_500, 7_500, 9_500, 12_500, 15_500, 18_500, 21_500]);
+        assert_eq!(lost, Some(last + 24_500));
+    }
+}
