@@ -390,7 +390,7 @@ fn drain_stream(
     let (media, ssrc) = (incoming.media, incoming.ssrc);
     while let Some(output) = incoming.stream.poll_output() {
         match output {
-            Output::Request(Request::Nack(ask)) => write_ask(out, sender, ssrc, ask.packet, ask.following),
+            Output::Request(Request::Nack(ask)) => ask.write(out, sender, ssrc),
             Output::Request(Request::Pli) => rtcp::write_pli(out, sender, ssrc),
             Output::Request(Request::Fir) => {
                 incoming.fir_sequence = incoming.fir_sequence.wrapping_add(1);
@@ -407,17 +407,6 @@ fn drain_stream(
             Output::First(first, at) => firsts.push_back((first, at)),
         }
     }
-}
-
-/// One NACK item: a packet and the sixteen after it by bits (RFC 4585 §6.2.1).
-fn write_ask(out: &mut Vec<u8>, sender: u32, ssrc: u32, packet: u16, following: u16) {
-    let mut lost = [packet; 17];
-    let mut count = 1;
-    for bit in (0..16u16).filter(|bit| following >> bit & 1 == 1) {
-        lost[count] = packet.wrapping_add(bit + 1);
-        count += 1;
-    }
-    rtcp::write_nack(out, sender, ssrc, &lost[..count]);
 }
 
 fn carries(parameters: &ReceiveParameters, payload_type: u8) -> bool {

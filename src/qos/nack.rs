@@ -7,6 +7,7 @@
 
 use super::sequence::Arrivals;
 use crate::clock::{Duration, Instant};
+use crate::rtp::rtcp;
 use std::collections::VecDeque;
 
 /// How many gaps are kept open.
@@ -33,6 +34,19 @@ pub struct Ask {
     pub packet: u16,
     /// Bit `i` set: `packet + i + 1` is missing too (BLP).
     pub following: u16,
+}
+
+impl Ask {
+    /// Appends it as a NACK of `sender` for the stream `media`.
+    pub fn write(self, out: &mut Vec<u8>, sender: u32, media: u32) {
+        let mut lost = [self.packet; 17];
+        let mut count = 1;
+        for bit in (0..16u16).filter(|bit| self.following >> bit & 1 == 1) {
+            lost[count] = self.packet.wrapping_add(bit + 1);
+            count += 1;
+        }
+        rtcp::write_nack(out, sender, media, &lost[..count]);
+    }
 }
 
 /// What a settled stretch of packets came to.
