@@ -187,7 +187,8 @@ impl Secure {
         let active = match remote.setup {
             Setup::Passive => true,
             Setup::Active => false,
-            Setup::Actpass => !offerer,
+            // A server said that it is passive, where it may choose.
+            Setup::Actpass => !offerer && self.end == End::Participant,
         };
         let mut direct = self.rtc.direct_api();
         direct.set_ice_controlling(self.end == End::Participant && (offerer || remote.ice_lite));
