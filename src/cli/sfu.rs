@@ -2,6 +2,7 @@
 
 use crate::serve::egress::Egress;
 use crate::serve::{ServeOptions, Server};
+use crate::sfu::leg::LegKind;
 use crate::sfu::room::Limits;
 use crate::units::{Bitrate, Bytes};
 use std::io::{Read as _, Write as _};
@@ -37,6 +38,9 @@ pub struct SfuArgs {
     /// What every video publisher is told by REMB, once a second: a ceiling, not an estimate.
     #[arg(long, default_value = "5Mbps", value_name = "RATE", value_parser = rate)]
     remb: Bitrate,
+    /// What participants' transports are made of: str0m, a WebRTC stack that throng did not write, or throng's own.
+    #[arg(long, default_value = "str0m", value_name = "str0m|own", value_parser = leg)]
+    leg: LegKind,
     /// A seeded link of this network (a built-in one, or FILE.toml#name) on every subscriber's downlink; its loss is keyed by (seed, track,
     /// sequence), so that two receivers of one track lose the same packets.
     #[arg(long, value_name = "NETWORK")]
@@ -59,6 +63,11 @@ fn size(text: &str) -> Result<Bytes, String> {
 
 fn rate(text: &str) -> Result<Bitrate, String> {
     Bitrate::parse(text).ok_or_else(|| "write a rate like 2.5Mbps or 800kbps".to_owned())
+}
+
+fn leg(text: &str) -> Result<LegKind, String> {
+    let known = LegKind::ALL.into_iter().find(|kind| kind.name() == text);
+    known.ok_or_else(|| "write str0m or own".to_owned())
 }
 
 fn network_of(name: &str, seed: u64) -> Result<Egress, String> {
@@ -86,6 +95,7 @@ impl SfuArgs {
             ceiling: self.remb,
             seed: self.seed,
             egress,
+            leg: self.leg,
             misroute_every: self.inject_misroute,
         })
     }

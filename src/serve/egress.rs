@@ -8,7 +8,7 @@ use crate::clock::Instant;
 use crate::conference::TrackName;
 use crate::scenario::{Scenario, Settings};
 use crate::seed::Seed;
-use crate::sfu::leg::str0m::Sent;
+use crate::sfu::leg::Sent;
 use crate::sfu::room::StreamId;
 use netem::{Identity, Link, LinkConfig, Packet};
 use std::net::SocketAddr;

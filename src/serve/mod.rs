@@ -22,8 +22,9 @@ mod worker;
 mod tests;
 
 use crate::seed::Seed;
-use crate::sfu::leg::Maker;
+use crate::sfu::leg::{self, LegKind, Maker};
 use crate::sfu::room::{Census, Limits, Rooms, RoomsConfig};
+use crate::transport::Factory;
 use crate::units::{Bitrate, Bytes};
 use door::WorkerHandle;
 use egress::Egress;
@@ -52,6 +53,8 @@ pub struct ServeOptions {
     pub seed: u64,
     /// The network on every subscriber's downlink; none where it is left out.
     pub egress: Option<Egress>,
+    /// What participants' transports are made of.
+    pub leg: LegKind,
     /// A fault for tests: every so many packets one of another room goes out in a packet's place; 0 for never.
     pub misroute_every: u32,
 }
@@ -73,6 +76,17 @@ pub enum ServeError {
     /// Something of the machine is missing.
     #[error("{0}")]
     Machine(String),
+}
+
+/// What the makers of all workers share; `unbound` is no socket's address yet.
+fn maker(kind: LegKind, start: std::time::Instant, unbound: SocketAddr) -> Result<Maker, String> {
+    match kind {
+        LegKind::Str0m => leg::str0m::Maker::new(start, unbound, unbound).map(Maker::Str0m),
+        LegKind::Own => {
+            let transports = Factory::new(start)?;
+            Ok(Maker::Own(leg::own::Maker::new(transports, unbound, unbound, clock::wall(), 0)))
+        }
+    }
 }
 
 /// A running SFU.
@@ -101,7 +115,7 @@ impl Server {
         let http = listener.local_addr().map_err(listen_error)?;
         let start = clock::start();
         let any_port = SocketAddr::new(ip, 0);
-        let maker = Maker::new(start, any_port, any_port).map_err(ServeError::Machine)?;
+        let maker = maker(options.leg, start, any_port).map_err(ServeError::Machine)?;
         let census = Arc::new(Census::default());
         let mut workers = Vec::new();
         for index in 0..options.workers.max(1) {

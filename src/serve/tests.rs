@@ -5,6 +5,7 @@ use crate::conference::protocol::{ClientMessage, PROTOCOL_VERSION, Refusal, Rost
 use crate::conference::{
     Codec, CodecParameters, Feedback, ReceiveParameters, SendParameters, Setup, TrackName, TransportParameters,
 };
+use crate::sfu::leg::LegKind;
 use crate::sfu::room::STANDARD_EXTENSIONS;
 use futures_util::{SinkExt as _, StreamExt as _};
 use proptest::prelude::*;
@@ -30,6 +31,7 @@ fn options() -> ServeOptions {
         ceiling: Bitrate::from_kbps(2_500),
         seed: 1,
         egress: None,
+        leg: LegKind::default(),
         misroute_every: 0,
     }
 }

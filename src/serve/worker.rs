@@ -14,8 +14,7 @@ use super::socket::{BATCH, Bound, MediaSocket, Received};
 use super::stun::addressed_fragment;
 use crate::clock::{Duration, Instant};
 use crate::conference::protocol::ServerMessage;
-use crate::sfu::leg::Maker;
-use crate::sfu::leg::str0m::{Leg, LegOutput, Packet, Sent};
+use crate::sfu::leg::{Leg, LegOutput, Maker, Packet, Sent};
 use crate::sfu::room::{ConnectionId, Forward, Input, LegCommand, LegId, LegSetup, Output, Rooms};
 use crossbeam_channel::Receiver;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -283,7 +282,7 @@ impl Worker {
                         Some(downlink) => downlink.offer(now, (to, datagram), sent, &mut self.outbox),
                     }
                 }
-                Some(LegOutput::Packet(packet)) => self.pass_on(id, packet),
+                Some(LegOutput::Packet(packet)) => self.pass_on(now, id, packet),
                 Some(LegOutput::KeyframeWanted(stream)) => {
                     add(&self.counters.keyframes_wanted, 1);
                     self.tell_rooms(now, Input::KeyframeWanted { leg: id, stream });
@@ -296,7 +295,7 @@ impl Worker {
     }
 
     /// Forwards a packet of the leg `from` to its subscribers' legs.
-    fn pass_on(&mut self, from: LegId, packet: Box<Packet>) {
+    fn pass_on(&mut self, now: Instant, from: LegId, packet: Arc<Packet>) {
         add(&self.counters.packets_in, 1);
         add(&self.counters.bytes_in, packet.payload_len() as u64);
         self.forwards.clear();
@@ -307,7 +306,7 @@ impl Worker {
         let written = instead.unwrap_or(&packet);
         for forward in &self.forwards {
             let Some(to) = self.legs.get_mut(forward.leg.index()).and_then(Option::as_mut) else { continue };
-            to.leg.write(forward.stream, forward.sequence, written);
+            to.leg.write(now, forward.stream, forward.sequence, written);
             if let Some(downlink) = &mut to.downlink {
                 downlink.note(forward.stream, forward.sequence, packet.sequence);
             }
@@ -407,7 +406,7 @@ impl Worker {
     }
 
     fn open(&mut self, now: Instant, id: LegId, setup: &LegSetup) {
-        let answer = match Leg::open(&self.maker, now, setup) {
+        let answer = match self.maker.open(now, setup) {
             Err(detail) => Input::LegRefused { leg: id, detail },
             Ok((leg, transport)) => {
                 if self.legs.len() <= id.index() {

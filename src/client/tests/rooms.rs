@@ -1,6 +1,6 @@
 //! Joins, stays and leaves in rooms of the reference SFU.
 
-use super::world::World;
+use super::world::{Sfu, World};
 use super::*;
 use crate::conference::protocol::ClientMessage;
 use crate::metrics::Recorded;
@@ -49,26 +49,28 @@ fn secs(secs: f64) -> Instant {
 
 #[test]
 fn the_phases_of_a_join_add_up_to_its_total() {
-    let mut world = World::new(&format!("{ROOM}{PEOPLE}"));
-    world.run(secs(4.0));
-    let joined: Vec<_> =
-        world.milestones.iter().filter(|(_, m)| *m == Milestone::Joined).map(|(who, _)| *who).collect();
-    assert_eq!(joined.len(), 2, "each of them once: {:?}", world.milestones);
-    let (clients, recorded, shared) = world.finish();
-    for client in &clients {
-        let detail = client.detail(&shared);
-        let total = detail.join_total.expect("it joined");
-        let sum: f64 = detail.join.iter().map(|(_, length)| length).sum();
-        assert!((sum - total).abs() < 1e-9, "{:?} against {total}", detail.join);
-        // Two handshakes over a path of 20 ms there and back take their time.
-        assert!(total > 0.04, "{total}");
+    for sfu in Sfu::ALL {
+        let mut world = World::over(sfu, &format!("{ROOM}{PEOPLE}"));
+        world.run(secs(4.0));
+        let joined: Vec<_> =
+            world.milestones.iter().filter(|(_, m)| *m == Milestone::Joined).map(|(who, _)| *who).collect();
+        assert_eq!(joined.len(), 2, "each of them once with {sfu:?}: {:?}", world.milestones);
+        let (clients, recorded, shared) = world.finish();
+        for client in &clients {
+            let detail = client.detail(&shared);
+            let total = detail.join_total.expect("it joined");
+            let sum: f64 = detail.join.iter().map(|(_, length)| length).sum();
+            assert!((sum - total).abs() < 1e-9, "{:?} against {total}", detail.join);
+            // Two handshakes over a path of 20 ms there and back take their time.
+            assert!(total > 0.04, "{total}");
+        }
+        let viewer = clients[1].detail(&shared);
+        assert_eq!(viewer.join.len(), 7, "a viewer's join goes through every phase: {:?}", viewer.join);
+        assert_eq!(clients[0].detail(&shared).join.len(), 4, "nobody publishes to the speaker: its keys complete it");
+        assert_eq!(samples(&recorded, Metric::JoinTotal, |_| true), (2, 0));
+        assert!(counted(&recorded, Metric::VideoFramesDecodable) > 30);
+        assert_eq!(counted(&recorded, Metric::IntegrityAuth) + counted(&recorded, Metric::IntegrityMisroute), 0);
     }
-    let viewer = clients[1].detail(&shared);
-    assert_eq!(viewer.join.len(), 7, "a viewer's join goes through every phase: {:?}", viewer.join);
-    assert_eq!(clients[0].detail(&shared).join.len(), 4, "nobody publishes to the speaker: its keys complete it");
-    assert_eq!(samples(&recorded, Metric::JoinTotal, |_| true), (2, 0));
-    assert!(counted(&recorded, Metric::VideoFramesDecodable) > 30);
-    assert_eq!(counted(&recorded, Metric::IntegrityAuth) + counted(&recorded, Metric::IntegrityMisroute), 0);
 }
 
 const COMES_BACK: &str = r#"
@@ -90,25 +92,27 @@ per_room = 1
 
 #[test]
 fn who_comes_back_has_new_ssrcs_and_a_sample_of_its_own() {
-    let mut world = World::new(&format!("{ROOM}{COMES_BACK}"));
-    world.run(secs(10.0));
-    let published: Vec<Vec<u32>> = world
-        .said
-        .iter()
-        .filter_map(|(_, message)| match message {
-            ClientMessage::Join { publish, .. } if !publish.is_empty() => Some(publish),
-            _ => None,
-        })
-        .map(|publish| publish.iter().flat_map(|track| [Some(track.ssrc), track.rtx_ssrc]).flatten().collect())
-        .collect();
-    let [first, second] = &published[..] else { panic!("it should have joined twice: {published:?}") };
-    assert!(first.iter().all(|ssrc| !second.contains(ssrc)), "{published:?}");
-    assert_eq!(orders(&world, 0, |order| matches!(order, Order::Bind { .. })), 2);
-    assert_eq!(orders(&world, 0, |order| matches!(order, Order::Unbind { .. })), 1);
-    let (clients, recorded, shared) = world.finish();
-    assert_eq!(clients[0].detail(&shared).sessions, 2);
-    assert_eq!(samples(&recorded, Metric::JoinTotal, |key| key.rejoin).0, 1);
-    assert_eq!(samples(&recorded, Metric::JoinTotal, |key| !key.rejoin).0, 2);
+    for sfu in Sfu::ALL {
+        let mut world = World::over(sfu, &format!("{ROOM}{COMES_BACK}"));
+        world.run(secs(10.0));
+        let published: Vec<Vec<u32>> = world
+            .said
+            .iter()
+            .filter_map(|(_, message)| match message {
+                ClientMessage::Join { publish, .. } if !publish.is_empty() => Some(publish),
+                _ => None,
+            })
+            .map(|publish| publish.iter().flat_map(|track| [Some(track.ssrc), track.rtx_ssrc]).flatten().collect())
+            .collect();
+        let [first, second] = &published[..] else { panic!("it should have joined twice: {published:?}") };
+        assert!(first.iter().all(|ssrc| !second.contains(ssrc)), "{published:?}");
+        assert_eq!(orders(&world, 0, |order| matches!(order, Order::Bind { .. })), 2);
+        assert_eq!(orders(&world, 0, |order| matches!(order, Order::Unbind { .. })), 1);
+        let (clients, recorded, shared) = world.finish();
+        assert_eq!(clients[0].detail(&shared).sessions, 2);
+        assert_eq!(samples(&recorded, Metric::JoinTotal, |key| key.rejoin).0, 1);
+        assert_eq!(samples(&recorded, Metric::JoinTotal, |key| !key.rejoin).0, 2);
+    }
 }
 
 #[test]
@@ -127,22 +131,24 @@ fn what_was_under_way_when_a_session_ended_reaches_no_later_one() {
 
 #[test]
 fn leaving_says_so_on_every_layer_and_gives_the_socket_back() {
-    let mut world = World::new(&format!("{ROOM}{PEOPLE}"));
-    world.run(secs(2.0));
-    let before = world.sent.len();
-    world.tell(0, |client, now, shared, sink| client.leave(now, shared, sink));
-    let said: Vec<[u8; 2]> = world.sent[before..].iter().map(|(_, _, bytes)| *bytes).collect();
-    assert!(
-        said.iter().any(|bytes| (192..224).contains(&bytes[1]) && bytes[0] >> 6 == 2),
-        "an RTCP compound: {said:?}"
-    );
-    assert!(said.iter().any(|bytes| (20..64).contains(&bytes[0])), "DTLS close_notify: {said:?}");
-    assert!(matches!(world.said.last(), Some((0, ClientMessage::Leave))));
-    assert_eq!(orders(&world, 0, |order| matches!(order, Order::Unbind { .. })), 1);
-    world.run(secs(3.0));
-    let silent = world.sent[before + said.len()..].iter().all(|(who, ..)| *who != 0);
-    assert!(silent, "who has left says nothing more");
-    assert!(!world.milestones.iter().any(|(who, m)| *who == 1 && matches!(m, Milestone::Left { .. })));
+    for sfu in Sfu::ALL {
+        let mut world = World::over(sfu, &format!("{ROOM}{PEOPLE}"));
+        world.run(secs(2.0));
+        let before = world.sent.len();
+        world.tell(0, |client, now, shared, sink| client.leave(now, shared, sink));
+        let said: Vec<[u8; 2]> = world.sent[before..].iter().map(|(_, _, bytes)| *bytes).collect();
+        assert!(
+            said.iter().any(|bytes| (192..224).contains(&bytes[1]) && bytes[0] >> 6 == 2),
+            "an RTCP compound: {said:?}"
+        );
+        assert!(said.iter().any(|bytes| (20..64).contains(&bytes[0])), "DTLS close_notify: {said:?}");
+        assert!(matches!(world.said.last(), Some((0, ClientMessage::Leave))));
+        assert_eq!(orders(&world, 0, |order| matches!(order, Order::Unbind { .. })), 1);
+        world.run(secs(3.0));
+        let silent = world.sent[before + said.len()..].iter().all(|(who, ..)| *who != 0);
+        assert!(silent, "who has left says nothing more");
+        assert!(!world.milestones.iter().any(|(who, m)| *who == 1 && matches!(m, Milestone::Left { .. })));
+    }
 }
 
 #[test]
@@ -184,19 +190,24 @@ session = { length = "2s" }
 
 #[test]
 fn what_the_uplink_loses_was_never_sealed() {
-    let lossy = PEOPLE.replace("up = { delay = \"10ms\" }", "up = { delay = \"10ms\", loss = { p = 0.2 } }");
-    let mut world = World::new(&format!("{ROOM}{lossy}"));
-    world.run(secs(6.0));
-    let sealed = world.sent.iter().filter(|(who, _, bytes)| *who == 0 && bytes[0] >= 128).count() as u64;
-    let links = world.clients[0].links();
-    let up: Vec<_> = links
-        .iter()
-        .filter(|link| link.direction == "up" && ["media", "rtx", "rtcp"].contains(&link.class.as_str()))
-        .collect();
-    let delivered: u64 = up.iter().map(|link| link.delivered).sum();
-    let lost: u64 = up.iter().map(|link| link.lost).sum();
-    assert!(lost > 20, "{lost}");
-    assert_eq!(sealed, delivered, "one seal for each that got through");
+    for sfu in Sfu::ALL {
+        let lossy = PEOPLE.replace("up = { delay = \"10ms\" }", "up = { delay = \"10ms\", loss = { p = 0.2 } }");
+        let mut world = World::over(sfu, &format!("{ROOM}{lossy}"));
+        world.run(secs(6.0));
+        let sealed = world.sent.iter().filter(|(who, _, bytes)| *who == 0 && bytes[0] >= 128).count() as u64;
+        let links = world.clients[0].links();
+        let up: Vec<_> = links
+            .iter()
+            .filter(|link| link.direction == "up" && ["media", "rtx", "rtcp"].contains(&link.class.as_str()))
+            .collect();
+        let delivered: u64 = up.iter().map(|link| link.delivered).sum();
+        let lost: u64 = up.iter().map(|link| link.lost).sum();
+        assert!(lost > 20, "{lost}");
+        assert_eq!(sealed, delivered, "one seal for each that got through");
+        let (_, recorded, _) = world.finish();
+        let decodable = counted(&recorded, Metric::VideoFramesDecodable);
+        assert!(decodable > 60, "{sfu:?} asked for what its publisher's uplink lost: {decodable} of 90");
+    }
 }
 
 #[test]

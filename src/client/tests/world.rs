@@ -4,17 +4,30 @@ use super::*;
 use crate::conference::protocol::{ClientMessage, ServerMessage};
 use crate::metrics::Recorded;
 use crate::seed::Seed;
-use crate::sfu::leg::{Maker, str0m};
+use crate::sfu::leg::{self, Leg, LegOutput, Maker};
 use crate::sfu::room::{self, Census, ConnectionId, Forward, LegCommand, LegId, Limits, Rooms, RoomsConfig};
 use crate::signalling::Carry;
 use crate::units::Bitrate;
 use std::collections::BTreeMap;
 
+/// What the SFU's legs are made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sfu {
+    Str0m,
+    Own,
+    /// throng's own, on modelled transports, as the clients' are then.
+    Modelled,
+}
+
+impl Sfu {
+    pub const ALL: [Self; 3] = [Self::Str0m, Self::Own, Self::Modelled];
+}
+
 /// Who, and which of its legs.
 type Place = (usize, u8);
 
 struct SfuLeg {
-    leg: str0m::Leg,
+    leg: Leg,
     fragment: String,
 }
 
@@ -52,8 +65,24 @@ fn sfu_address() -> SocketAddr {
 
 impl World {
     pub fn new(text: &str) -> Self {
+        Self::over(Sfu::Str0m, text)
+    }
+
+    /// The same around an SFU with these legs.
+    pub fn over(sfu: Sfu, text: &str) -> Self {
         let epoch = epoch();
-        let shared = shared(text, epoch);
+        let mut shared = shared(text, epoch);
+        let address = sfu_address();
+        let own =
+            |transports| Maker::Own(leg::own::Maker::new(transports, address, address, shared.ntp_origin, 1 << 63));
+        let maker = match sfu {
+            Sfu::Str0m => Maker::Str0m(leg::str0m::Maker::new(epoch, address, address).expect("DTLS can be set up")),
+            Sfu::Own => own(Factory::new(epoch).expect("DTLS can be set up")),
+            Sfu::Modelled => own(Factory::Modelled),
+        };
+        if sfu == Sfu::Modelled {
+            shared.transports = Factory::Modelled;
+        }
         let clients = (0..shared.plan.participants.len() as u32).map(|index| Client::new(&shared, index)).collect();
         let config = RoomsConfig { limits: Limits::default(), ceiling: Bitrate::from_kbps(2_000), seed: Seed::new(5) };
         Self {
@@ -68,7 +97,7 @@ impl World {
             sent: Vec::new(),
             bound: BTreeMap::new(),
             rooms: Rooms::new(config, Arc::new(Census::default())),
-            maker: Maker::new(epoch, sfu_address(), sfu_address()).expect("DTLS can be set up"),
+            maker,
             legs: BTreeMap::new(),
             by_address: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -199,7 +228,7 @@ impl World {
                     }
                 }
                 room::Output::Leg { leg, command: LegCommand::Open(setup) } => {
-                    let (opened, transport) = str0m::Leg::open(&self.maker, self.now, &setup).expect("can be used");
+                    let (opened, transport) = self.maker.open(self.now, &setup).expect("can be used");
                     let fragment = transport.ufrag.clone();
                     self.legs.insert(leg, SfuLeg { leg: opened, fragment });
                     self.rooms.handle_input(self.now, room::Input::LegOpened { leg, transport });
@@ -236,21 +265,21 @@ impl World {
         let mut written = Vec::new();
         while let Some(output) = self.legs.get_mut(&id).and_then(|known| known.leg.poll_output()) {
             match output {
-                str0m::LegOutput::Transmit { to, datagram, .. } => self.to_clients.push_back((to, datagram.to_vec())),
-                str0m::LegOutput::Packet(packet) => {
+                LegOutput::Transmit { to, datagram, .. } => self.to_clients.push_back((to, datagram.to_vec())),
+                LegOutput::Packet(packet) => {
                     let mut forwards: Vec<Forward> = Vec::new();
                     self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut forwards);
                     for forward in forwards {
                         let to = self.legs.get_mut(&forward.leg).expect("the rooms know who is there");
-                        to.leg.write(forward.stream, forward.sequence, &packet);
+                        to.leg.write(self.now, forward.stream, forward.sequence, &packet);
                         written.push(forward.leg);
                     }
                 }
-                str0m::LegOutput::KeyframeWanted(stream) => {
+                LegOutput::KeyframeWanted(stream) => {
                     self.rooms.handle_input(self.now, room::Input::KeyframeWanted { leg: id, stream });
                 }
-                str0m::LegOutput::Connected => self.rooms.handle_input(self.now, room::Input::LegConnected(id)),
-                str0m::LegOutput::Closed => self.rooms.handle_input(self.now, room::Input::LegClosed(id)),
+                LegOutput::Connected => self.rooms.handle_input(self.now, room::Input::LegConnected(id)),
+                LegOutput::Closed => self.rooms.handle_input(self.now, room::Input::LegClosed(id)),
             }
         }
         written.into_iter().for_each(|leg| self.drive(leg));

@@ -16,7 +16,7 @@ use str0m::rtp::{Extension, ExtensionMap};
 /// How often reports are sent.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What all legs of a worker have in common.
+/// What all str0m legs of a worker have in common.
 #[derive(Debug)]
 pub struct Maker {
     crypto: Arc<CryptoProvider>,

@@ -6,17 +6,22 @@
 //! Times are told as [`clock::Instant`](crate::clock::Instant) and translated through the start that the [`Maker`] was
 //! given.
 
-use super::maker::{Maker, config, rtx_payload_types};
+pub use super::maker::Maker;
+use super::maker::{config, rtx_payload_types};
+use super::packet::{Packet, begins_keyframe};
+use super::{LegOutput, Sent};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Codec, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
-use crate::rtp::{h264, vp8};
+use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
+use crate::rtp::ntp::Ntp;
 use crate::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
 use rustc_hash::FxHashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 use str0m::config::Fingerprint;
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
-use str0m::net::{DatagramSend, Protocol, Receive};
+use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc};
 
@@ -25,71 +30,6 @@ const RTX_PACKETS: usize = 256;
 
 /// How long they are kept.
 const RTX_AGE: Duration = Duration::from_secs(3);
-
-/// What a leg has to say.
-#[derive(Debug)]
-pub enum LegOutput {
-    /// Send this datagram.
-    Transmit {
-        /// Where to.
-        to: SocketAddr,
-        /// The datagram.
-        datagram: DatagramSend,
-        /// What it carries.
-        sent: Sent,
-    },
-    /// The transport is up: media can flow.
-    Connected,
-    /// The transport is lost or closed. Nothing follows.
-    Closed,
-    /// A packet of a track arrived, or was recovered.
-    Packet(Box<Packet>),
-    /// The subscriber asks for a keyframe of this stream.
-    KeyframeWanted(StreamId),
-}
-
-/// What a datagram carries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sent {
-    /// STUN, DTLS or RTCP.
-    Control,
-    /// A packet of a stream.
-    Media {
-        /// Which.
-        stream: StreamId,
-        /// The sequence number in its header.
-        sequence: u16,
-    },
-    /// A packet sent again (RFC 4588).
-    Retransmission {
-        /// The source of the retransmissions.
-        ssrc: u32,
-        /// The sequence number in its header.
-        sequence: u16,
-    },
-}
-
-/// A packet of a published track, opened.
-#[derive(Debug)]
-pub struct Packet {
-    /// Whose.
-    pub track: TrackId,
-    /// Its extended sequence number.
-    pub sequence: u64,
-    /// Whether it begins a keyframe.
-    pub keyframe: bool,
-    rtp: RtpPacket,
-    /// The header extensions that go on to subscribers.
-    extensions: ExtensionValues,
-}
-
-impl Packet {
-    /// Bytes of RTP payload.
-    #[must_use]
-    pub fn payload_len(&self) -> usize {
-        self.rtp.payload.len()
-    }
-}
 
 #[derive(Debug)]
 struct Incoming {
@@ -217,15 +157,15 @@ impl Leg {
     }
 
     /// Queues one packet to the participant; [`Self::handle_timeout`] sends what is queued.
-    pub fn write(&mut self, stream: StreamId, sequence: u64, packet: &Packet) {
+    pub fn write(&mut self, _now: Instant, stream: StreamId, sequence: u64, packet: &Arc<Packet>) {
         let Some(outgoing) = self.outgoing.get(stream.index()).and_then(Option::as_ref) else { return };
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_tx(&outgoing.ssrc.into()) else { return };
-        let rtp = &packet.rtp;
-        let (time, arrived) = (rtp.header.timestamp, rtp.timestamp);
-        let write = RtpWrite::new(outgoing.payload_type, sequence.into(), time, arrived, Arc::clone(&rtp.payload))
-            .marker(rtp.header.marker)
-            .ext_vals(packet.extensions.clone())
+        let arrived = self.start + Duration::from_nanos(packet.arrival.as_nanos());
+        let payload = Arc::clone(&packet.payload);
+        let write = RtpWrite::new(outgoing.payload_type, sequence.into(), packet.rtp_time, arrived, payload)
+            .marker(packet.marker)
+            .ext_vals(written(packet))
             .nackable(outgoing.nackable);
         stream.write_rtp(write);
     }
@@ -319,16 +259,19 @@ impl Leg {
             None => self.learn(ssrc)?,
         };
         let Incoming { track, codec, .. } = self.incoming[index];
-        let keyframe = begins_keyframe(codec, &rtp.payload);
         let values = &rtp.header.ext_vals;
-        let extensions = ExtensionValues {
-            audio_level: values.audio_level,
-            voice_activity: values.voice_activity,
-            abs_capture_time: values.abs_capture_time,
-            ..ExtensionValues::default()
-        };
-        let sequence = *rtp.seq_no;
-        Some(LegOutput::Packet(Box::new(Packet { track, sequence, keyframe, rtp, extensions })))
+        let level = values.audio_level.zip(values.voice_activity);
+        Some(LegOutput::Packet(Arc::new(Packet {
+            track,
+            sequence: *rtp.seq_no,
+            keyframe: begins_keyframe(codec, &rtp.payload),
+            marker: rtp.header.marker,
+            rtp_time: rtp.header.timestamp,
+            arrival: Instant::from_nanos(rtp.timestamp.saturating_duration_since(self.start).as_nanos() as u64),
+            audio_level: level.map(|(level, voice)| AudioLevel { voice, below_overload: level.unsigned_abs() & 0x7F }),
+            capture_time: values.abs_capture_time.map(captured),
+            payload: rtp.payload,
+        })))
     }
 
     /// A stream whose SSRC was not announced: str0m has matched it by its mid.
@@ -385,12 +328,30 @@ impl Leg {
     }
 }
 
-fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
-    match codec {
-        Codec::Opus => false,
-        Codec::Vp8 => vp8::parse(payload).is_some_and(|packet| packet.starts_keyframe()),
-        Codec::H264 => h264::starts_keyframe(payload),
+/// The header extensions that go on to subscribers, in str0m's words.
+fn written(packet: &Packet) -> ExtensionValues {
+    ExtensionValues {
+        audio_level: packet.audio_level.map(|level| -(level.below_overload as i8)),
+        voice_activity: packet.audio_level.map(|level| level.voice),
+        abs_capture_time: packet.capture_time.map(|time| str0m::rtp::AbsCaptureTime {
+            capture_time: UNIX_EPOCH + Duration::from_nanos(unix_nanos(time.captured)),
+            clock_offset: time.clock_offset,
+        }),
+        ..ExtensionValues::default()
     }
+}
+
+fn captured(time: str0m::rtp::AbsCaptureTime) -> AbsCaptureTime {
+    let since = time.capture_time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    AbsCaptureTime { captured: Ntp::from_unix_nanos(since.as_nanos() as u64), clock_offset: time.clock_offset }
+}
+
+/// Nanoseconds from 1970 to a time that came out of [`captured`].
+fn unix_nanos(time: Ntp) -> u64 {
+    let fixed = time.0.wrapping_sub(Ntp::from_unix_nanos(0).0);
+    let (seconds, fraction) = (fixed >> 32, fixed & 0xFFFF_FFFF);
+    // Rounded to the nearest, so that a time survives both ways.
+    seconds * 1_000_000_000 + ((fraction * 1_000_000_000 + (1 << 31)) >> 32)
 }
 
 fn media_kind(kind: MediaKind) -> str0m::media::MediaKind {

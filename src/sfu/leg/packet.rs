@@ -1,0 +1,48 @@
+//! A packet of a published track as legs hand it on: opened, and without anything of the publisher's own transport.
+
+use crate::clock::Instant;
+use crate::conference::Codec;
+use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
+use crate::rtp::{h264, vp8};
+use crate::sfu::room::TrackId;
+use std::sync::Arc;
+
+/// A packet of a published track, opened.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// Whose.
+    pub track: TrackId,
+    /// Its extended sequence number.
+    pub sequence: u64,
+    /// Whether it begins a keyframe.
+    pub keyframe: bool,
+    /// The marker bit.
+    pub marker: bool,
+    /// RTP time.
+    pub rtp_time: u32,
+    /// When it arrived.
+    pub arrival: Instant,
+    /// What it carries, without padding; empty when it was all padding.
+    pub payload: Arc<[u8]>,
+    /// Loudness, where the publisher said it; goes on to subscribers.
+    pub audio_level: Option<AudioLevel>,
+    /// When it was captured, where the publisher said it; goes on to subscribers.
+    pub capture_time: Option<AbsCaptureTime>,
+}
+
+impl Packet {
+    /// Bytes of RTP payload.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        self.payload.len()
+    }
+}
+
+/// Whether a payload begins a keyframe.
+pub(super) fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
+    match codec {
+        Codec::Opus => false,
+        Codec::Vp8 => vp8::parse(payload).is_some_and(|packet| packet.starts_keyframe()),
+        Codec::H264 => h264::starts_keyframe(payload),
+    }
+}
