@@ -1,3 +1,3 @@
 //! What is tested, resolved from `[target]`; the words are the scenario's own.
 
-pub use crate::scenario::target::{AdapterPlan, ProcessPlan, Quirks, ReferencePlan, TargetPlan, WhipPlan};
+pub use crate::scenario::target::{AdapterPlan, ProcessPlan, Quirks, ReferencePlan, ServicePlan, TargetPlan, WhipPlan};

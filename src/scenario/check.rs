@@ -3,8 +3,9 @@
 use super::error::Errors;
 use super::network::{Network, builtin, unknown};
 use super::population::{Headcount, Population, Selection};
+use super::run::World;
 use super::suggest::instead;
-use super::target::AdapterPlan;
+use super::target::{AdapterPlan, ServicePlan};
 use super::threshold::{self, LabelValues, ThresholdPlan};
 use super::{Scenario, arrivals::Start, document::Table};
 use crate::conference::{Codec, MediaKind};
@@ -36,7 +37,28 @@ pub(crate) fn check(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)],
     }
     check_shares(scenario, report);
     check_target(scenario, report);
+    check_world(scenario, report);
     check_thresholds(scenario, thresholds, report);
+}
+
+/// What exists in one world only is refused in the other.
+fn check_world(scenario: &Scenario, report: &Report<'_>) {
+    let live = "write world = \"live\" in [run]";
+    match (scenario.run.world, &scenario.target.adapter) {
+        (World::Simulated, AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_)) => {
+            let message = "a simulated run has no server but the reference SFU, which it runs itself";
+            report.fail("target.adapter", message, format!("take `[target]` out, or {live}"));
+        }
+        (World::Simulated, AdapterPlan::Reference(reference)) if reference.egress.is_some() => {
+            let message = "the egress network is one of the SFU that a live run starts";
+            report.fail("target.egress", message, format!("put it on the viewers' `network`, or {live}"));
+        }
+        (World::Live, AdapterPlan::Reference(reference)) if reference.service != ServicePlan::default() => {
+            let message = "what a packet costs is modelled in a simulated run only; a live SFU costs what it does";
+            report.fail("target.service", message, "take `service` out, or write world = \"simulated\" in [run]");
+        }
+        (World::Live | World::Simulated, _) => {}
+    }
 }
 
 fn check_publish(scenario: &Scenario, population: &Population, report: &Report<'_>) {

@@ -6,7 +6,7 @@ use crate::clock::{Duration, Instant};
 use crate::metrics::labels::RunPhase;
 
 pub(crate) static RUN: Shape =
-    Shape { name: "Run", keys: &["warmup", "duration", "cooldown", "workers", "invalid_if"], refused: &[] };
+    Shape { name: "Run", keys: &["world", "warmup", "duration", "cooldown", "workers", "invalid_if"], refused: &[] };
 
 pub(crate) static OUTPUT: Shape = Shape {
     name: "Output",
@@ -21,9 +21,21 @@ pub const DEFAULT_INVALID_IF: [&str; 3] =
 /// The longest run: a day and its night.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+/// Where a run happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum World {
+    /// Real sockets, and the machine's clock.
+    #[default]
+    Live,
+    /// One process, no socket, a virtual clock.
+    Simulated,
+}
+
 /// Phases and limits of the run itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunPlan {
+    /// Where it happens.
+    pub world: World,
     /// Excluded from thresholds, except for `join.*`.
     pub warmup: Duration,
     /// The measured window.
@@ -104,8 +116,13 @@ const FORMATS: [(&str, Format); 5] = [
 pub(crate) fn read(root: &Section<'_>) -> (RunPlan, Vec<ThresholdPlan>) {
     root.missing("run", "write `[run]` with `duration = \"60s\"`");
     let section = root.sub("run", &RUN, "write `[run]` with `duration = \"60s\"`");
-    let default =
-        RunPlan { warmup: Duration::ZERO, duration: Duration::from_secs(60), cooldown: Duration::ZERO, workers: 0 };
+    let default = RunPlan {
+        world: World::Live,
+        warmup: Duration::ZERO,
+        duration: Duration::from_secs(60),
+        cooldown: Duration::ZERO,
+        workers: 0,
+    };
     let Some(section) = section else { return (default, Vec::new()) };
     section.missing("duration", "write how long is measured, as in `duration = \"60s\"`");
     let phase = |key: &str, default: Duration, least: Duration| {
@@ -120,7 +137,9 @@ pub(crate) fn read(root: &Section<'_>) -> (RunPlan, Vec<ThresholdPlan>) {
         }
         value
     };
+    let worlds = [("live", World::Live), ("simulated", World::Simulated)];
     let run = RunPlan {
+        world: section.choice("world", &worlds, &[]).unwrap_or_default(),
         warmup: phase("warmup", default.warmup, Duration::ZERO),
         duration: phase("duration", default.duration, Duration::from_secs(1)),
         cooldown: phase("cooldown", default.cooldown, Duration::ZERO),

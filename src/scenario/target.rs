@@ -8,7 +8,7 @@ use std::fmt;
 
 pub(crate) static TARGET: Shape = Shape {
     name: "Target",
-    keys: &["adapter", "url", "whip", "whep", "auth", "quirks", "ice", "workers", "egress", "process"],
+    keys: &["adapter", "url", "whip", "whep", "auth", "quirks", "ice", "workers", "egress", "service", "process"],
     refused: &[
         ("leg", "choosing the SFU's leg is not built yet: it is str0m's"),
         ("policy", "policies of the reference SFU are not built yet"),
@@ -18,6 +18,7 @@ pub(crate) static TARGET: Shape = Shape {
 };
 pub(crate) static AUTH: Shape =
     Shape { name: "Auth", keys: &["kind", "token", "token_env"], refused: &[("key_env", JWT)] };
+pub(crate) static SERVICE: Shape = Shape { name: "Service", keys: &["per_packet", "cores", "queue"], refused: &[] };
 pub(crate) static QUIRKS: Shape =
     Shape { name: "Quirks", keys: &["trickle", "delete", "not_live", "retry_after", "offer_active"], refused: &[] };
 pub(crate) static ICE: Shape = Shape { name: "Ice", keys: &["mode", "relay", "stun"], refused: &[] };
@@ -58,6 +59,25 @@ pub struct ReferencePlan {
     pub egress: Option<String>,
     /// Seed of `egress`: the run's.
     pub egress_seed: u64,
+    /// What a packet costs a simulated SFU.
+    pub service: ServicePlan,
+}
+
+/// What packets cost a simulated SFU: without a cost it forwards at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Time of one core for each datagram taken in, and for each one sent.
+    pub per_packet: Duration,
+    /// Cores; a room lives on one of them.
+    pub cores: usize,
+    /// Work that may wait for a core; what comes when it is full is dropped, as by a full receive buffer.
+    pub queue: Duration,
+}
+
+impl Default for ServicePlan {
+    fn default() -> Self {
+        Self { per_packet: Duration::ZERO, cores: 1, queue: Duration::from_millis(100) }
+    }
 }
 
 /// A WHIP and WHEP server.
@@ -155,6 +175,7 @@ pub(crate) fn read(root: &Section<'_>, environment: Environment<'_>, seed: u64) 
             workers: section.integer("workers", 0..=1024).unwrap_or(0) as usize,
             egress: section.text("egress", "write a built-in profile or \"FILE.toml#name\"").map(str::to_owned),
             egress_seed: seed,
+            service: read_service(&section),
         }),
         Family::Room => AdapterPlan::Room { url: room_url(&section) },
         Family::WhipWhep => AdapterPlan::WhipWhep(WhipPlan {
@@ -170,11 +191,11 @@ pub(crate) fn read(root: &Section<'_>, environment: Environment<'_>, seed: u64) 
 /// A key of another adapter would be ignored, so it is refused.
 fn refuse_foreign_keys(section: &Section<'_>, family: Family) {
     let (name, own): (&str, &[&str]) = match family {
-        Family::Reference => ("reference", &["workers", "egress"]),
+        Family::Reference => ("reference", &["workers", "egress", "service"]),
         Family::Room => ("room", &["url", "process"]),
         Family::WhipWhep => ("whip-whep", &["whip", "whep", "auth", "quirks", "process"]),
     };
-    for key in ["url", "whip", "whep", "auth", "quirks", "workers", "egress", "process"] {
+    for key in ["url", "whip", "whep", "auth", "quirks", "workers", "egress", "service", "process"] {
         if section.has(key) && !own.contains(&key) {
             let help = match (family, key) {
                 (Family::WhipWhep, "url") => {
@@ -189,6 +210,27 @@ fn refuse_foreign_keys(section: &Section<'_>, family: Family) {
             };
             section.fail(key, format!("`{key}` does not belong to adapter \"{name}\""), help);
         }
+    }
+}
+
+fn read_service(section: &Section<'_>) -> ServicePlan {
+    let default = ServicePlan::default();
+    let help = "write service = { per_packet = \"10us\", cores = 2, queue = \"50ms\" }";
+    let Some(service) = section.sub("service", &SERVICE, help) else { return default };
+    service.missing("per_packet", help);
+    let bounded = |key: &str, least: Duration, most: Duration, default: Duration, help: &str| {
+        let value = service.duration(key).unwrap_or(default);
+        if (least..=most).contains(&value) {
+            return value;
+        }
+        service.fail(key, format!("`{key}` is out of bounds"), help);
+        default
+    };
+    let (none, second) = (Duration::ZERO, Duration::from_secs(1));
+    ServicePlan {
+        per_packet: bounded("per_packet", none, second / 10, none, "write a duration from \"0s\" to \"100ms\""),
+        cores: service.integer("cores", 1..=1024).unwrap_or(1) as usize,
+        queue: bounded("queue", second / 1000, 10 * second, default.queue, "write a duration from \"1ms\" to \"10s\""),
     }
 }
 

@@ -97,6 +97,7 @@ mod tests {
             &run::OUTPUT,
             &target::TARGET,
             &target::AUTH,
+            &target::SERVICE,
             &target::QUIRKS,
             &target::ICE,
             &target::PROCESS,

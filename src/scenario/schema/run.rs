@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 #[derive(JsonSchema, Debug)]
 #[schemars(deny_unknown_fields)]
 pub struct Run {
+    /// Where it happens: `live` with real sockets, or `simulated` in one process with a virtual clock.
+    #[schemars(extend("default" = "live"))]
+    pub world: Option<World>,
     /// Excluded from thresholds, except for joins (`join.*`, `video.ttff`, `audio.ttfa`).
     #[schemars(extend("default" = "0s"))]
     pub warmup: Option<String>,
@@ -22,6 +25,16 @@ pub struct Run {
     /// Conditions on the generator's own health: past one of them the run says nothing about the target.
     #[schemars(extend("default" = ["harness.send_lateness p99 > 5ms", "harness.cpu max > 0.90", "harness.rx_drops count > 0"]))]
     pub invalid_if: Option<Vec<String>>,
+}
+
+/// Where a run happens.
+#[derive(JsonSchema, Debug)]
+#[schemars(rename_all = "kebab-case")]
+pub enum World {
+    /// Real sockets, the machine's clock.
+    Live,
+    /// No socket, a virtual clock: the same scenario and seed give the same bytes.
+    Simulated,
 }
 
 /// How to talk to the target.
@@ -61,8 +74,24 @@ pub struct Target {
     /// `reference`: a seeded network on every subscriber's downlink inside the SFU: a built-in profile or
     /// `FILE.toml#name`, relative to this file.
     pub egress: Option<String>,
+    /// `reference`, simulated: what packets cost it, so that overload can be studied. Nothing when it is left out.
+    pub service: Option<Service>,
     /// `room` and `whip-whep`: a server of one's own that the run starts and stops.
     pub process: Option<Process>,
+}
+
+/// What packets cost a simulated SFU.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Service {
+    /// Time of one core for each datagram taken in and each one sent, "0s" to "100ms".
+    pub per_packet: String,
+    /// Cores; a room lives on one of them.
+    #[schemars(extend("default" = 1))]
+    pub cores: Option<u32>,
+    /// Work that may wait for a core, "1ms" to "10s"; what comes beyond it is dropped.
+    #[schemars(extend("default" = "100ms"))]
+    pub queue: Option<String>,
 }
 
 /// Credentials.
