@@ -71,6 +71,14 @@ fn wanted(artifacts: Vec<Artifact>, formats: &[Format]) -> Vec<Artifact> {
     artifacts.into_iter().filter(|artifact| formats.contains(&format_of(&artifact.name))).collect()
 }
 
+/// Writes one file beside the artifacts.
+///
+/// # Errors
+/// A sentence that names the file.
+pub fn write_beside(dir: &Path, name: &str, text: &str) -> Result<(), String> {
+    write_file(dir, name, text.as_bytes())
+}
+
 fn write_file(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), String> {
     let path = dir.join(name);
     let explain = |error: std::io::Error| format!("{}: {error}", path.display());

@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 pub mod schema;
 pub mod sfu;
+pub mod simulate;
 pub mod table;
 
 use clap::{Parser, Subcommand};

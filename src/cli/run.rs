@@ -2,11 +2,12 @@
 
 use super::load::{ScenarioArguments, load_text};
 use super::panel::{self, Panel};
-use super::{artifacts, fail, interrupt};
+use super::{artifacts, fail, interrupt, simulate};
 use crate::drive::live::{self, wall};
 use crate::outcome::{Outcome, io};
 use crate::plan::Plan;
 use crate::scenario::Scenario;
+use crate::scenario::run::World;
 use crate::scenario::secret::redact_command;
 use clap::Args;
 use std::cell::RefCell;
@@ -41,6 +42,18 @@ pub struct RunOptions {
     /// Load a target that is not on this machine, because it is yours
     #[arg(long)]
     pub i_own_target: bool,
+    /// Where it happens, instead of the scenario's `run.world`
+    #[arg(long, value_name = "WORLD", value_parser = ["live", "simulated"])]
+    pub world: Option<String>,
+    /// Simulated: run every seed from A to B, both included, on all cores, and pool what was measured
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "replay"])]
+    pub seeds: Option<String>,
+    /// Simulated: print one participant's story of the run with this seed, event by event, and write nothing
+    #[arg(long, value_name = "SEED", requires = "participant", conflicts_with = "seed")]
+    pub replay: Option<u64>,
+    /// Whose story `--replay` prints: its name, as in `viewers-17`, or its index
+    #[arg(long, value_name = "ID", requires = "replay")]
+    pub participant: Option<String>,
 }
 
 /// Runs it.
@@ -56,11 +69,19 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 /// Runs a scenario's text; `file` is its name for messages.
 #[must_use]
 pub fn run_text(file: &str, text: &str, set: &[String], seed: Option<u64>, options: &RunOptions) -> ExitCode {
+    let mut set = set.to_vec();
+    set.extend(options.world.as_ref().map(|world| format!("run.world={world}")));
     let run_id = format!("{:08x}", wall::random_bits());
-    let (scenario, plan) = match load_text(file, text, set, seed, Some(&run_id)) {
+    let (scenario, plan) = match load_text(file, text, &set, seed, Some(&run_id)) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
+    if plan.run.world == World::Simulated {
+        return simulate::run(&simulate::Source { file, text, set: &set, seed }, options);
+    }
+    if options.seeds.is_some() || options.replay.is_some() {
+        return fail("--seeds and --replay are of the simulated world: add --world simulated");
+    }
     let formats = plan.output.formats.clone();
     let dir = artifacts::directory(options.out.as_deref(), &plan.output, &plan.scenario, &wall::file_stamp());
     if let Err(sentence) = artifacts::prepare(&dir) {
@@ -71,7 +92,18 @@ pub fn run_text(file: &str, text: &str, set: &[String], seed: Option<u64>, optio
         Err(code) => return code,
     };
     let written = artifacts::write(&dir, &outcome, &formats);
-    tell(&outcome, warnings, &dir, options);
+    close(&outcome, warnings, &dir, written, options)
+}
+
+/// Tells how it ended; answers what the process exits with.
+pub(super) fn close(
+    outcome: &Outcome,
+    warnings: u64,
+    dir: &Path,
+    written: Result<(), String>,
+    options: &RunOptions,
+) -> ExitCode {
+    tell(outcome, warnings, dir, options);
     let code = super::exit(outcome.exit_code);
     match written {
         Ok(()) => code,

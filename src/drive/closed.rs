@@ -75,6 +75,12 @@ impl Closed {
         }
     }
 
+    /// When the number of places changes next after `now`.
+    #[must_use]
+    pub fn next_change(&self, now: Instant) -> Option<Instant> {
+        self.concurrency.next_change(now)
+    }
+
     /// The next move at `now`; ask until `None`.
     pub fn poll(&mut self, now: Instant) -> Option<Move> {
         let target = self.concurrency.target(now) as usize;
@@ -173,6 +179,20 @@ mod tests {
         assert_eq!(moves(&mut closed, Instant::from_secs(5)), leave);
         closed.handle_left(0, Instant::from_secs(5));
         assert_eq!(moves(&mut closed, Instant::from_secs(6)), []);
+    }
+
+    #[test]
+    fn the_number_of_places_changes_when_it_says_and_not_before() {
+        let closed = closed(&[(0, 0, false), (2, 2, false), (10, 9, true), (11, 3, true), (12, 3, true)], 20);
+        let (mut now, mut changes) = (Instant::ZERO, 0);
+        while let Some(next) = closed.next_change(now) {
+            let before = closed.concurrency.target(now);
+            let just = Instant::from_nanos(next.as_nanos() - 1);
+            assert_eq!(closed.concurrency.target(just), before, "between {now:?} and {next:?}");
+            changes += u32::from(closed.concurrency.target(next) != before);
+            now = next;
+        }
+        assert_eq!((changes, now), (1 + 7 + 6, Instant::from_secs(12)));
     }
 
     #[test]

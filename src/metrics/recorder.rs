@@ -31,6 +31,32 @@ pub struct Recorder {
     counters: Vec<Cell<u64, u64>>,
     ratios: Vec<Cell<Ratio, Ratio>>,
     gauges: Vec<Cell<Gauge, Gauge>>,
+    /// Samples as they come, while somebody watches.
+    watched: Option<Vec<Watched>>,
+}
+
+/// A sample that was watched.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Watched {
+    /// Of what.
+    pub metric: Metric,
+    /// Under which key.
+    pub key: Key,
+    /// What.
+    pub sample: Sample,
+}
+
+/// The value of a sample that was watched, in the metric's unit.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Sample {
+    /// Of a trend.
+    Value(f64),
+    /// Of a trend, given up after this.
+    Censored(f64),
+    /// Added to a counter.
+    Count(u64),
+    /// Added to a ratio.
+    Share(u64, u64),
 }
 
 /// One metric under one key: since the start, and since the last interval was taken.
@@ -60,12 +86,31 @@ impl Recorder {
             counters: Vec::new(),
             ratios: Vec::new(),
             gauges: Vec::new(),
+            watched: None,
+        }
+    }
+
+    /// Begins to keep every sample of a trend, counter or ratio as it comes, for who tells a story of them.
+    pub fn watch(&mut self) {
+        self.watched = Some(Vec::new());
+    }
+
+    /// The samples since [`Self::watch`], which ends with this.
+    pub fn take_watched(&mut self) -> Vec<Watched> {
+        self.watched.take().unwrap_or_default()
+    }
+
+    #[inline]
+    fn note(&mut self, metric: Metric, key: Key, sample: Sample) {
+        if let Some(watched) = &mut self.watched {
+            watched.push(Watched { metric, key, sample });
         }
     }
 
     /// A sample of a trend, in the metric's unit.
     #[inline]
     pub fn record(&mut self, metric: Metric, key: Key, value: f64) {
+        self.note(metric, key, Sample::Value(value));
         let at = self.find(metric, key, Kind::Trend);
         let cell = &mut self.trends[at];
         let whole = cell.whole.record(value);
@@ -74,6 +119,7 @@ impl Recorder {
 
     /// A right-censored sample of a trend, given up after `waited` in the metric's unit: it ranks beyond every value.
     pub fn record_censored(&mut self, metric: Metric, key: Key, waited: f64) {
+        self.note(metric, key, Sample::Censored(waited));
         let at = self.find(metric, key, Kind::Trend);
         let cell = &mut self.trends[at];
         let bucket = cell.whole.censor(waited);
@@ -83,6 +129,7 @@ impl Recorder {
     /// Adds `n` to a counter. Adding 0 says that it was watched.
     #[inline]
     pub fn count(&mut self, metric: Metric, key: Key, n: u64) {
+        self.note(metric, key, Sample::Count(n));
         let at = self.find(metric, key, Kind::Counter);
         self.counters[at].whole += n;
         self.counters[at].now += n;
@@ -91,6 +138,7 @@ impl Recorder {
     /// Adds to both parts of a ratio, whole numbers of whatever it is a ratio of (packets, microseconds).
     #[inline]
     pub fn ratio(&mut self, metric: Metric, key: Key, numerator: u64, denominator: u64) {
+        self.note(metric, key, Sample::Share(numerator, denominator));
         let at = self.find(metric, key, Kind::Ratio);
         let more = Ratio { numerator, denominator };
         self.ratios[at].whole.merge(more);

@@ -36,6 +36,10 @@ pub struct Outcome {
     pub participants: Participants,
     /// In the scenario's order.
     pub thresholds: Vec<ThresholdOutcome>,
+    /// Of a simulated run of many seeds: each run by itself. Everything else pools them; participants are named
+    /// `seed/name`, and a limit on a count is judged by the worst run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<SeedOutcome>,
     /// By name, then labels; one entry per combination of labels that occurred, and one with no labels.
     pub metrics: Vec<MetricOutcome>,
     /// Means over the measured window.
@@ -61,6 +65,8 @@ pub struct Outcome {
 pub enum World {
     /// Real sockets, the machine's clock.
     Live,
+    /// One process, no socket, a virtual clock.
+    Simulated,
 }
 
 /// How a run, or a threshold, was judged. The order is that of precedence in a run: the later one wins.
@@ -137,6 +143,19 @@ pub struct Participants {
     pub rejoins_failed: u64,
     /// Sessions that ended unasked after joining.
     pub sessions_lost: u64,
+}
+
+/// One run of many.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SeedOutcome {
+    /// Its seed.
+    pub seed: u64,
+    /// How it was judged by itself.
+    pub verdict: Verdict,
+    /// Participants whose first join succeeded.
+    pub joined: u64,
+    /// Each threshold's value, in order; null where there was none.
+    pub thresholds: Vec<Option<f64>>,
 }
 
 /// One comparison.

@@ -66,6 +66,7 @@ pub fn empty() -> Outcome {
         scenario_text: String::new(),
         participants: Participants::default(),
         thresholds: Vec::new(),
+        seeds: Vec::new(),
         metrics: Vec::new(),
         rates: Rates::default(),
         series: Series::default(),

@@ -89,6 +89,23 @@ impl Concurrency {
             _ => previous.1,
         }
     }
+
+    /// When [`Self::target`] changes next after `now`; a point that changes nothing may be named too.
+    #[must_use]
+    pub fn next_change(&self, now: Instant) -> Option<Instant> {
+        let next = self.points.partition_point(|point| point.at <= now);
+        let point = self.points.get(next)?;
+        let (from, before) =
+            next.checked_sub(1).map_or((Instant::ZERO, 0), |i| (self.points[i].at, self.points[i].target));
+        let span = u128::from(point.target.abs_diff(before));
+        if !point.ramp || span == 0 {
+            return Some(point.at);
+        }
+        let whole = point.at.saturating_since(from).as_nanos();
+        let steps = u128::from(self.target(now).abs_diff(before)) + 1;
+        let after = (whole * steps).div_ceil(span).min(whole);
+        Some(from + Duration::from_nanos(after as u64))
+    }
 }
 
 const START_HELP: &str = "write start = { arrivals = { process = \"poisson\", rate = \"10/s\" } }, or { concurrency = [{ t = \"0s\", n = 40 }] }";

@@ -129,6 +129,7 @@ mod tests {
             target: "reference SFU".to_owned(),
             scenario_text: String::new(),
             participants: Participants { planned: 1_000, joined: 996, failed: 4, ..Participants::default() },
+            seeds: vec![],
             thresholds: vec![
                 threshold("join.total", "p99 < 5s", 5.0, None, Verdict::Fail),
                 threshold("video.freeze_ratio", "value < 0.02", 0.02, Some(0.0253), Verdict::Fail),

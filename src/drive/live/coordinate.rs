@@ -120,7 +120,7 @@ pub fn run(
         target.stop(Duration::from_secs(2));
     }
     let steal = cpu_before.zip(CpuTimes::read()).map(|(before, after)| after.steal_ratio_since(before));
-    let environment = machine::environment(options.command.clone(), started);
+    let environment = Some(machine::environment(options.command.clone(), started));
     let gathered = Gathered { results, progress, ending, ended, stalls: canary.take(), steal, environment };
     Ok(assemble::outcome(&shared, gathered, &options.scenario_text, &forecast))
 }
@@ -191,7 +191,7 @@ fn reach(plan: &Plan, base_url: &str, i_own_target: bool, sockets: u64) -> Resul
 }
 
 /// The workers.
-pub(super) struct Crew {
+pub(in crate::drive) struct Crew {
     threads: Vec<JoinHandle<std::io::Result<WorkerResult>>>,
     commands: Vec<Sender<Command>>,
     reports: Receiver<Report>,

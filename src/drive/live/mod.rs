@@ -3,7 +3,7 @@
 //! The coordinator starts the target, hands each worker its participants, gathers their intervals, fills the places of
 //! closed populations, and puts the outcome together. It prints nothing: whoever called it is told the status.
 
-mod assemble;
+pub(in crate::drive) mod assemble;
 mod board;
 pub mod clock;
 mod coordinate;
@@ -13,7 +13,7 @@ pub mod machine;
 pub mod message;
 mod planned;
 pub mod poller;
-mod progress;
+pub(in crate::drive) mod progress;
 pub mod socket;
 mod starts;
 pub mod target;

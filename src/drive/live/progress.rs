@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The head counts of one interval, of all workers.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Heads {
+pub(in crate::drive) struct Heads {
     pub reported: usize,
     pub joining: u64,
     pub in_room: u64,
@@ -30,7 +30,7 @@ pub(super) struct Heads {
 }
 
 /// How a run stands.
-pub(super) struct Progress {
+pub(in crate::drive) struct Progress {
     /// The coordinator's own samples: the SFU's and the generator's processes.
     recorder: Recorder,
     pub series: SeriesBuilder,
@@ -98,13 +98,18 @@ impl Progress {
     /// Takes in what the workers reported.
     pub fn take_reports(&mut self, crew: &Crew) {
         while let Some(report) = crew.try_report() {
-            match report {
-                Report::Milestone(participant, milestone) => {
-                    self.note(participant, milestone);
-                    self.milestones.push((participant, milestone));
-                }
-                Report::Interval(report) => self.add(*report),
+            self.take(report);
+        }
+    }
+
+    /// Takes in one report.
+    pub fn take(&mut self, report: Report) {
+        match report {
+            Report::Milestone(participant, milestone) => {
+                self.note(participant, milestone);
+                self.milestones.push((participant, milestone));
             }
+            Report::Interval(report) => self.add(*report),
         }
     }
 
@@ -140,6 +145,28 @@ impl Progress {
         }
     }
 
+    /// Adds another run's counts and intervals: many runs are shown as one.
+    pub fn add_run(&mut self, other: &Self, intervals: &[Interval]) {
+        for (sum, planned) in self.planned.iter_mut().zip(&other.planned) {
+            *sum += planned;
+        }
+        for (index, more) in &other.heads {
+            let heads = self.heads.entry(*index).or_default();
+            heads.reported += more.reported;
+            heads.joining += more.joining;
+            heads.in_room += more.in_room;
+            heads.frozen += more.frozen;
+            heads.failed += more.failed;
+        }
+        self.events.extend(other.events.iter().cloned());
+        intervals.iter().for_each(|interval| self.absorb(interval.clone()));
+    }
+
+    /// The coordinator's own samples.
+    pub fn into_recorded(self) -> Recorded {
+        self.recorder.finish()
+    }
+
     /// Milestones since the last call.
     pub fn drain_milestones(&mut self) -> Vec<(u32, Milestone)> {
         std::mem::take(&mut self.milestones)
@@ -166,6 +193,20 @@ impl Progress {
             let rate = rate(&mut self.own_before, now, usage);
             self.record_usage(key, usage, rate, Metric::HarnessProcessCpu, Metric::HarnessRss);
         }
+        self.end_interval();
+    }
+
+    /// The same where the SFU is a model: its busy cores, if it has any cost.
+    pub fn sample_modelled(&mut self, now: Instant, shared: &Shared, busy: Option<f64>) {
+        if let Some(busy) = busy {
+            let key = Key::run(shared.phase(now.saturating_sub(self.interval)));
+            self.sfu_cpu = Some(busy);
+            self.recorder.gauge(Metric::SfuCpu, key, busy);
+        }
+        self.end_interval();
+    }
+
+    fn end_interval(&mut self) {
         let interval = self.recorder.take_interval(self.next);
         self.next += 1;
         self.absorb(interval);

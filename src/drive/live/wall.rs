@@ -24,6 +24,25 @@ pub fn random_bits() -> u32 {
     std::collections::hash_map::RandomState::new().build_hasher().finish() as u32
 }
 
+/// Real time since it was started, for what is told of a simulation and never enters it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "how long a simulation takes is told beside it")]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Time since then.
+    #[must_use]
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}
+
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock for a run's own description")]
 fn system_now() -> SystemTime {
     SystemTime::now()

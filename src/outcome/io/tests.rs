@@ -53,6 +53,7 @@ fn outcome() -> Outcome {
         scenario_text: "version = 1\n".to_owned(),
         participants: Participants { planned: 2, joined: 1, failed: 1, ..Participants::default() },
         thresholds: vec![],
+        seeds: vec![],
         metrics: build::metrics(&recorded, &names(), &TIMES)
             .into_iter()
             .filter(|entry| join(&entry.name) && entry.count > 0)

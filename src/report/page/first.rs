@@ -1,7 +1,7 @@
 //! The first screen: verdict, one sentence, five numbers, thresholds, the command. Who stops here has the decision.
 
 use super::parts::{about, colour, icon, metric, svg, tag};
-use crate::outcome::{Verdict, World};
+use crate::outcome::{Outcome, Verdict, World};
 use crate::report::facts::judged::{Judged, by_weight, sentence};
 use crate::report::facts::{Facts, five};
 use crate::report::figures::Figures;
@@ -144,7 +144,6 @@ fn row(facts: &Facts, figures: &Figures, judged: &Judged) -> Markup {
 
 fn again(facts: &Facts) -> Markup {
     let outcome = facts.outcome;
-    let World::Live = outcome.world;
     html! {
         div class="again" {
             span class="q" { "Run it again" }
@@ -156,8 +155,33 @@ fn again(facts: &Facts) -> Markup {
                         (outcome.target) " · everything else under " a href="#environment" { "Environment" }
                     }
                 }
-                None => { pre { "throng run " (outcome.scenario) ".toml --seed " (outcome.seed) } }
+                None => {
+                    pre { "throng run " (outcome.scenario) ".toml" (again_with(outcome)) }
+                    span class="q" { "seed " (outcome.seed) " · " (outcome.target) }
+                }
             }
+            @if outcome.world == World::Simulated { (modelled()) }
+        }
+    }
+}
+
+/// What the command line adds for the same run again.
+fn again_with(outcome: &Outcome) -> String {
+    let world = if outcome.world == World::Simulated { " --world simulated" } else { "" };
+    match (outcome.seeds.first(), outcome.seeds.last()) {
+        (Some(first), Some(last)) => format!("{world} --seeds {}..{}", first.seed, last.seed),
+        _ => format!("{world} --seed {}", outcome.seed),
+    }
+}
+
+/// A simulation says on its first screen what it is.
+fn modelled() -> Markup {
+    html! {
+        p class="q world" {
+            b { "Simulated." } " Real code in virtual time: signalling messages, participants, encoders, RTP and RTCP, emulated networks, the "
+            "SFU's rooms, forwarding, NACK and RTX. Modelled: STUN checks and DTLS flights (their sizes, order and timers, no "
+            "cryptography), what a packet costs the SFU (nothing, unless the scenario says it). Not there: the machine, its kernel, "
+            "sockets and scheduling, TCP's own congestion control, any SFU but throng's reference."
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::parts::{about, figure, marks, svg, tag};
 use crate::metrics::catalog::Metric;
-use crate::outcome::{Health, HealthCheck, Verdict};
+use crate::outcome::{Health, HealthCheck, Verdict, World};
 use crate::report::facts::Facts;
 use crate::report::facts::judged::trimmed;
 use crate::report::figures::{Figure, Figures};
@@ -13,6 +13,9 @@ use maud::{Markup, html};
 #[must_use]
 pub fn generator(facts: &Facts, figures: &Figures) -> Markup {
     let health = &facts.outcome.health;
+    if facts.outcome.world == World::Simulated {
+        return simulated(health);
+    }
     let caption = html! {
         "A stall of the generator would look like one of the SFU: here it shows. Lateness and lag: p50, p95, p99 of each interval."
     };
@@ -28,6 +31,17 @@ pub fn generator(facts: &Facts, figures: &Figures) -> Markup {
             @for note in &health.notes { p class="note" { (note) } }
             (figure(&figures.generator, "c-generator", "Was it ever late?", &caption, &marks(&facts.times)))
             (facts_of(facts, health))
+        }
+    }
+}
+
+/// In virtual time nothing of ours can be late; what the model has to say stands here.
+fn simulated(health: &Health) -> Markup {
+    html! {
+        section id="generator" {
+            h2 { "Generator" }
+            p class="lead" { "A simulated run waits for whoever computes: its clock is virtual, so nothing of the generator's own is in these numbers." }
+            @for note in &health.notes { p class="note" { (note) } }
         }
     }
 }

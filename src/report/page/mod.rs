@@ -6,6 +6,7 @@ mod joins;
 mod parts;
 mod people;
 mod reference;
+mod seeds;
 mod time;
 
 use super::draw::{canvas, palette};
@@ -19,7 +20,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 /// Sections with their names in the navigation.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
+    ("seeds", "Seeds"),
     ("joins", "Joins"),
     ("time", "Over time"),
     ("delay", "Delay"),
@@ -48,8 +50,9 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                 main {
                     (first::top(facts))
                     (first::first(facts, figures))
-                    (navigation(early))
+                    (navigation(early, !outcome.seeds.is_empty()))
                     @if early { (generator::generator(facts, figures)) }
+                    @if !outcome.seeds.is_empty() { (seeds::seeds(facts)) }
                     (joins::joins(facts, figures))
                     (time::over_time(facts, figures))
                     (time::delay(facts, figures))
@@ -96,8 +99,9 @@ fn favicon(verdict: Verdict) -> String {
     )
 }
 
-fn navigation(early: bool) -> Markup {
-    let (first, rest): (Vec<_>, Vec<_>) = SECTIONS.iter().partition(|(id, _)| early && *id == "generator");
+fn navigation(early: bool, many_seeds: bool) -> Markup {
+    let shown = SECTIONS.iter().filter(|(id, _)| many_seeds || *id != "seeds");
+    let (first, rest): (Vec<_>, Vec<_>) = shown.partition(|(id, _)| early && *id == "generator");
     html! {
         nav aria-label="Sections" { @for (id, name) in first.into_iter().chain(rest) { a href={ "#" (id) } { (name) } } }
     }

@@ -4,7 +4,7 @@ use super::first::moment;
 use super::parts::metric;
 use super::people::joined;
 use crate::metrics::catalog::{CATALOG, Metric};
-use crate::outcome::MetricOutcome;
+use crate::outcome::{MetricOutcome, World};
 use crate::report::facts::level::{Level, needed};
 use crate::report::facts::worst::scalar;
 use crate::report::facts::{Facts, pool};
@@ -171,7 +171,7 @@ pub fn environment(facts: &Facts) -> Markup {
     let mut list = vec![
         ("scenario", outcome.scenario.clone()),
         ("seed", outcome.seed.to_string()),
-        ("world", "live".to_owned()),
+        ("world", if outcome.world == World::Live { "live" } else { "simulated" }.to_owned()),
         ("target", outcome.target.clone()),
         ("took", span(outcome.run.ended)),
         ("exit code", outcome.exit_code.to_string()),

@@ -254,6 +254,15 @@ impl Modelled {
     }
 }
 
+/// The local user fragment that a binding request names (RFC 8445 §7.2.2); `None` for anything else.
+#[must_use]
+pub fn addressed_fragment(datagram: &[u8]) -> Option<&str> {
+    match Stun::read(datagram)? {
+        Stun::Request { fragment, .. } => Some(fragment),
+        Stun::Response { .. } => None,
+    }
+}
+
 /// The address of a UDP host candidate.
 fn host(text: &str) -> Option<SocketAddr> {
     let mut words = text.split_whitespace();

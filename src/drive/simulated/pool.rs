@@ -1,0 +1,178 @@
+//! Many seeds of one scenario: each a run of its own on a core of its own, pooled into one document.
+//!
+//! Samples of all runs are put together before anything is judged, so a quantile is of all of them and never a mean of
+//! quantiles. How far seeds lie apart stands beside it: every threshold's value in each run.
+
+use super::{Options, Part, SimulateError, Simulated, note_losses, shared, simulate};
+use crate::drive::live::assemble::{self, Gathered};
+use crate::drive::live::message::{IntervalReport, WorkerResult};
+use crate::drive::live::progress::Progress;
+use crate::metrics::catalog::Kind;
+use crate::outcome::{Ending, Evidence, Health, Names, Outcome, RunTimes, SeedOutcome, Verdict, judge, verdict};
+use crate::plan::{Forecast, Plan};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Runs all plans, which are one scenario under several seeds, on so many threads. `on_done` is told after each: its
+/// seed, how many are done, of how many, and how it was judged.
+///
+/// # Errors
+/// When none can begin.
+pub fn run(
+    plans: Vec<Plan>,
+    threads: usize,
+    options: &Options,
+    on_done: &(dyn Fn(u64, usize, usize, &str) + Sync),
+) -> Result<Simulated, SimulateError> {
+    let count = plans.len();
+    let pooled = pooled_plan(&plans);
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let plans: Vec<Mutex<Option<Plan>>> = plans.into_iter().map(|plan| Mutex::new(Some(plan))).collect();
+    let parts: Vec<Mutex<Option<Result<One, SimulateError>>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, count) {
+            scope.spawn(|| {
+                while let Some(slot) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(plan) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
+                    let index = plans.iter().position(|other| std::ptr::eq(other, slot)).unwrap_or(0);
+                    let one = One::run(plan, options);
+                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    if let Ok(one) = &one {
+                        on_done(one.seed.seed, done, count, one.seed.verdict.word());
+                    }
+                    *parts[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(one);
+                }
+            });
+        }
+    });
+    let mut ones = Vec::with_capacity(count);
+    for part in parts {
+        let one = part.into_inner().unwrap_or_else(PoisonError::into_inner);
+        ones.push(one.expect("every plan was run")?);
+    }
+    Ok(pool(pooled, ones, options))
+}
+
+/// One run: what it leaves behind, and how it was judged by itself.
+struct One {
+    part: Part,
+    seed: SeedOutcome,
+}
+
+impl One {
+    fn run(plan: Plan, options: &Options) -> Result<Self, SimulateError> {
+        let part = simulate(plan, options, true, &mut |_| {}, &mut |_| {})?;
+        let seed = judged(&part);
+        Ok(Self { part, seed })
+    }
+}
+
+fn judged(part: &Part) -> SeedOutcome {
+    let (plan, gathered) = (&part.shared.plan, &part.gathered);
+    let times = RunTimes { ended: gathered.ended.as_secs_f64(), ..gathered.progress.times };
+    let result = &gathered.results[0];
+    let evidence = Evidence { recorded: &result.recorded, participants: &result.details, times: &times };
+    let thresholds = judge(&plan.thresholds, evidence, &Names::of(plan));
+    let health = Health { valid: true, ..Health::default() };
+    let judgement = verdict(&plan.thresholds, &thresholds, &health, &gathered.ending, &times);
+    let joined = result.details.iter().filter(|detail| detail.join_total.is_some()).count() as u64;
+    let thresholds = thresholds.into_iter().map(|threshold| threshold.value).collect();
+    SeedOutcome { seed: plan.seed, verdict: judgement.verdict, joined, thresholds }
+}
+
+/// The plan of everybody: participants and rooms of all runs, each named after its seed.
+fn pooled_plan(plans: &[Plan]) -> Plan {
+    let mut pooled = plans[0].clone();
+    for plan in &plans[1..] {
+        pooled.arrivals_dropped += plan.arrivals_dropped;
+        for (sum, population) in pooled.populations.iter_mut().zip(&plan.populations) {
+            sum.count += population.count;
+            sum.absent += population.absent;
+        }
+    }
+    (pooled.participants, pooled.rooms) = (Vec::new(), Vec::new());
+    for plan in plans {
+        let (people, rooms) = (pooled.participants.len() as u32, pooled.rooms.len() as u32);
+        for participant in &plan.participants {
+            let mut participant = participant.clone();
+            participant.index += people;
+            participant.room += rooms;
+            participant.name = named(plan.seed, &participant.name);
+            pooled.participants.push(participant);
+        }
+        for room in &plan.rooms {
+            let mut room = room.clone();
+            room.participants.iter_mut().for_each(|index| *index += people);
+            pooled.rooms.push(room);
+        }
+    }
+    pooled
+}
+
+fn named(seed: u64, name: &str) -> String {
+    format!("{seed}/{name}")
+}
+
+/// Puts the runs together and judges them.
+fn pool(plan: Plan, ones: Vec<One>, options: &Options) -> Simulated {
+    let shared = shared(Arc::new(plan));
+    let mut progress = Progress::new(&shared.plan, assemble::target_name(&shared.plan));
+    progress.planned.iter_mut().for_each(|planned| *planned = 0);
+    let (mut results, mut seeds, mut ending) = (Vec::new(), Vec::new(), Ending::default());
+    let (mut lost, mut deliveries, mut people) = ((0, 0), 0, 0);
+    let mut ended = crate::clock::Instant::ZERO;
+    for One { part, seed } in ones {
+        let Part { shared: own, gathered, intervals, lost: (dropped, strays), deliveries: delivered } = part;
+        lost = (lost.0 + dropped, lost.1 + strays);
+        deliveries += delivered;
+        ended = ended.max(gathered.ended);
+        ending.interrupted |= gathered.ending.interrupted;
+        ending.aborted_by = ending.aborted_by.or(gathered.ending.aborted_by);
+        for mut result in gathered.results {
+            for detail in &mut result.details {
+                detail.index += people;
+                detail.name = named(seed.seed, &detail.name);
+            }
+            result.links.iter_mut().for_each(|link| link.participant += people);
+            results.push(result);
+        }
+        people += own.plan.participants.len() as u32;
+        progress.add_run(&gathered.progress, &intervals);
+        results.push(WorkerResult {
+            recorded: gathered.progress.into_recorded(),
+            details: Vec::new(),
+            links: Vec::new(),
+            last: IntervalReport::default(),
+            receive_buffer: 0,
+        });
+        seeds.push(seed);
+    }
+    let gathered = Gathered { results, progress, ending, ended, stalls: Vec::new(), steal: None, environment: None };
+    let forecast = Forecast::of(&shared.plan);
+    let mut outcome = assemble::outcome(&shared, gathered, &options.scenario_text, &forecast);
+    note_losses(&mut outcome, lost);
+    judge_by_the_worst(&mut outcome, &shared.plan, &seeds);
+    outcome.seeds = seeds;
+    Simulated { outcome, deliveries }
+}
+
+/// A limit on a count is one of a run: what is pooled is a sum of many, so the worst run decides.
+fn judge_by_the_worst(outcome: &mut Outcome, plan: &Plan, seeds: &[SeedOutcome]) {
+    for (index, (threshold, limit)) in outcome.thresholds.iter_mut().zip(&plan.thresholds).enumerate() {
+        if limit.metric.spec().kind != Kind::Counter || threshold.verdict == Verdict::Inconclusive {
+            continue;
+        }
+        let values = seeds.iter().filter_map(|seed| seed.thresholds[index]);
+        let worst = values.max_by(|a, b| {
+            let holds = |value: &f64| !limit.operator.holds(*value, limit.limit);
+            holds(a).cmp(&holds(b)).then((a - limit.limit).abs().total_cmp(&(b - limit.limit).abs()))
+        });
+        let Some(worst) = worst else { continue };
+        threshold.value = Some(worst);
+        let holds = limit.operator.holds(worst, limit.limit);
+        threshold.verdict = if holds { Verdict::Pass } else { Verdict::Fail };
+    }
+    let ending = Ending { interrupted: outcome.verdict == Verdict::Interrupted, ..Ending::default() };
+    let judgement = verdict(&plan.thresholds, &outcome.thresholds, &outcome.health, &ending, &outcome.run);
+    (outcome.verdict, outcome.exit_code, outcome.reason) = (judgement.verdict, judgement.exit_code, judgement.reason);
+}

@@ -1,0 +1,247 @@
+//! Whole runs in virtual time: laws that hold for every seed, and the figures that a model must give.
+
+use super::*;
+use crate::metrics::catalog::Metric;
+use crate::outcome::{MetricOutcome, io};
+use crate::scenario::Settings;
+
+const RUN: &str = r#"
+version = 1
+name = "virtual"
+seed = 5
+[run]
+world = "simulated"
+duration = "10s"
+warmup = "3s"
+[media.mic]
+kind = "audio"
+[media.cam]
+kind = "video"
+size = "320x180"
+fps = 15
+bitrate = "150kbps"
+[rooms]
+count = 2
+[[population]]
+name = "speakers"
+per_room = 1
+publish = ["mic", "cam"]
+network = "path"
+[[population]]
+name = "viewers"
+per_room = 3
+network = "path"
+"#;
+
+fn load(text: &str, seed: u64) -> (String, Plan) {
+    let settings = Settings { set: &[], seed: Some(seed), environment: &|_| None };
+    let (scenario, plan) =
+        crate::plan::load("virtual.toml", text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    (scenario.redacted_text(), plan)
+}
+
+fn simulated(text: &str, seed: u64) -> Outcome {
+    let (scenario_text, plan) = load(text, seed);
+    let options = Options { scenario_text, ..Options::default() };
+    run(plan, &options, &mut |_| {}, &mut |_| {}).expect("it begins").outcome
+}
+
+fn path(conditions: &str) -> String {
+    format!("{RUN}[network.path]\nup = {{ {conditions} }}\ndown = {{ {conditions} }}\n")
+}
+
+fn metric(outcome: &Outcome, metric: Metric) -> Option<&MetricOutcome> {
+    outcome.metrics.iter().find(|entry| entry.name == metric.name() && entry.labels.is_empty())
+}
+
+fn count(outcome: &Outcome, of: Metric) -> u64 {
+    metric(outcome, of).map_or(0, |entry| entry.count)
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let text = path("delay = \"20ms\", loss = { model = \"iid\", p = 0.02 }");
+    let one = io::to_json(&simulated(&text, 5));
+    assert_eq!(one, io::to_json(&simulated(&text, 5)));
+    assert_ne!(one, io::to_json(&simulated(&text, 6)));
+}
+
+#[test]
+fn everybody_joins_and_phases_add_up() {
+    let outcome = simulated(&path("delay = \"25ms\""), 1);
+    assert_eq!((outcome.participants.planned, outcome.participants.joined), (8, 8), "{:?}", outcome.participants);
+    for detail in &outcome.participants_detail {
+        let total = detail.join_total.expect("it joined");
+        let sum: f64 = detail.join.iter().map(|(_, seconds)| seconds).sum();
+        assert!((total - sum).abs() < 1e-9, "{}: {total} and {sum}", detail.name);
+    }
+    // ICE takes one round trip, DTLS two.
+    let of = |name| metric(&outcome, name).and_then(|entry| entry.p50).expect("there are joins");
+    assert!((of(Metric::JoinIce) - 0.05).abs() < 1e-3, "{}", of(Metric::JoinIce));
+    assert!((of(Metric::JoinDtls) - 0.1).abs() < 1e-3, "{}", of(Metric::JoinDtls));
+}
+
+#[test]
+fn a_perfect_network_has_no_loss_no_freeze_and_no_stranger() {
+    for seed in 1..6 {
+        let outcome = simulated(&path("delay = \"10ms\""), seed);
+        assert!(count(&outcome, Metric::VideoFramesDecodable) > 500, "seed {seed}");
+        for zero in [
+            Metric::VideoFreezeCount,
+            Metric::VideoFramesUndecodable,
+            Metric::RtpNackSent,
+            Metric::RtpDup,
+            Metric::SessionsLost,
+            Metric::IntegrityAuth,
+            Metric::IntegrityMisroute,
+            Metric::IntegrityTornFrames,
+            Metric::IntegrityPayloadCrc,
+            Metric::IntegrityPidGap,
+        ] {
+            assert_eq!(count(&outcome, zero), 0, "seed {seed}: {}", zero.name());
+        }
+        let lost = metric(&outcome, Metric::RtpLossNet).expect("there was media");
+        assert_eq!((lost.numerator, lost.value), (Some(0), Some(0.0)), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_receivers_miss_is_what_their_links_lost() {
+    let text = format!(
+        "{RUN}[network.path]\ndown = {{ delay = \"20ms\", loss = {{ model = \"iid\", p = 0.05 }} }}\nup = {{ delay = \"20ms\" }}\n"
+    )
+    .replace("warmup = \"3s\"", "cooldown = \"3s\"");
+    for seed in 1..4 {
+        let outcome = simulated(&text, seed);
+        for link in &outcome.links {
+            let out = link.delivered + link.lost + link.overflowed + link.waiting + link.flying;
+            assert_eq!(link.offered + link.duplicated, out, "{link:?}");
+        }
+        let lost: u64 = outcome.links.iter().filter(|link| link.class == "media").map(|link| link.lost).sum();
+        let offered: u64 = outcome.links.iter().filter(|link| link.class == "media").map(|link| link.offered).sum();
+        assert!(lost as f64 / offered as f64 > 0.02, "{lost} of {offered}");
+        let loss = metric(&outcome, Metric::RtpLossNet).and_then(|entry| entry.value).expect("there was media");
+        assert!((loss - 0.05).abs() < 0.01, "seed {seed}: {loss}");
+        assert!(count(&outcome, Metric::RtpRtxReceived) > 0);
+    }
+}
+
+#[test]
+fn a_longer_way_never_makes_a_join_shorter() {
+    let totals = |delay: u64| -> Vec<f64> {
+        let outcome = simulated(&path(&format!("delay = \"{delay}ms\"")), 3);
+        outcome.participants_detail.iter().map(|detail| detail.join_total.expect("it joined")).collect()
+    };
+    let mut before = totals(5);
+    for delay in [10, 20, 40, 80, 160] {
+        let after = totals(delay);
+        assert!(before.iter().zip(&after).all(|(short, long)| short <= long), "{delay} ms: {before:?} {after:?}");
+        before = after;
+    }
+}
+
+#[test]
+fn a_long_wire_is_no_queue() {
+    let text = path("delay = \"600ms\", rate = \"1Mbps\", queue = \"100ms\"");
+    let outcome = simulated(&text.replace("duration = \"10s\"", "duration = \"20s\""), 2);
+    let of = |pick: fn(&crate::outcome::LinkOutcome) -> u64| -> u64 { outcome.links.iter().map(pick).sum() };
+    assert_eq!(of(|link| link.overflowed), 0);
+    let flying = of(|link| link.flying + link.waiting);
+    assert!(of(|link| link.delivered) as f64 >= 0.98 * (of(|link| link.offered) - flying) as f64);
+}
+
+#[test]
+fn a_lost_hello_costs_its_retransmission_timer() {
+    // The uplink loses what leaves it for a fifth of a second, in which the first ClientHello is.
+    let base = path("delay = \"50ms\"");
+    let text = format!("{base}schedule = [{{ at = \"390ms\", outage = \"60ms\", dir = \"up\" }}]\n");
+    let dtls = |text: &str| {
+        let outcome = simulated(text, 4);
+        metric(&outcome, Metric::JoinDtls).and_then(|entry| entry.max).expect("there are joins")
+    };
+    let (without, with) = (dtls(&base), dtls(&text));
+    assert!((without - 0.2).abs() < 0.01, "{without}");
+    assert!((with - without - 1.0).abs() < 0.01, "{with} and {without}");
+}
+
+#[test]
+fn an_sfu_that_pays_for_packets_is_late_and_then_drops() {
+    let service = |cost: &str| {
+        let text = path("delay = \"10ms\"");
+        text.replace(
+            "[media.mic]",
+            &format!("[target]\nservice = {{ per_packet = \"{cost}\", queue = \"50ms\" }}\n[media.mic]"),
+        )
+    };
+    let delay =
+        |outcome: &Outcome| metric(outcome, Metric::SfuForwardDelay).and_then(|entry| entry.p50).expect("media");
+    let busy = |outcome: &Outcome| metric(outcome, Metric::SfuCpu).and_then(|entry| entry.max).expect("it is modelled");
+    let free = simulated(&path("delay = \"10ms\""), 1);
+    assert!(delay(&free) <= 1e-6, "{}", delay(&free));
+    assert!(metric(&free, Metric::SfuCpu).is_none());
+    let cheap = simulated(&service("200us"), 1);
+    assert!(delay(&cheap) >= 400e-6 && delay(&cheap) < 5e-3, "{}", delay(&cheap));
+    assert!((0.05..0.6).contains(&busy(&cheap)), "{}", busy(&cheap));
+    assert!(cheap.health.notes.is_empty(), "{:?}", cheap.health.notes);
+    let dear = simulated(&service("2500us"), 1);
+    assert!(busy(&dear) > 0.99, "{}", busy(&dear));
+    assert!(dear.health.notes.iter().any(|note| note.contains("overloaded")), "{:?}", dear.health.notes);
+}
+
+#[test]
+fn closed_populations_fill_their_places_at_the_instant_they_are_free() {
+    let text = path("delay = \"10ms\"").replace(
+        "name = \"viewers\"\nper_room = 3",
+        "name = \"viewers\"\ncount = 6\nstart = { concurrency = [{ t = \"0s\", n = 0 }, { t = \"2s\", n = 2 }] }\nsession = { length = \"3s\" }",
+    );
+    let outcome = simulated(&text, 1);
+    let mut arrivals: Vec<f64> =
+        outcome.participants_detail.iter().filter(|one| one.population == "viewers").map(|one| one.arrival).collect();
+    arrivals.sort_by(f64::total_cmp);
+    assert_eq!(arrivals, [2.0, 2.0, 5.0, 5.0, 8.0, 8.0]);
+}
+
+#[test]
+fn a_story_tells_of_the_join_and_of_what_is_measured() {
+    let (scenario_text, plan) = load(&path("delay = \"20ms\", loss = { model = \"iid\", p = 0.05 }"), 5);
+    let mut lines = Vec::new();
+    let options = Options { scenario_text, story_of: Some("viewers-2".to_owned()), ..Options::default() };
+    let told = run(plan, &options, &mut |_| {}, &mut |line| lines.push(line.to_owned())).expect("it begins");
+    for wanted in [
+        "opens its WebSocket",
+        "join virtual-",
+        "STUN binding request",
+        "DTLS, 1150 bytes",
+        "join.total",
+        "RTP ",
+        "lost",
+        "rtp.nack_sent",
+    ] {
+        assert!(lines.iter().any(|line| line.contains(wanted)), "nothing of `{wanted}`");
+    }
+    assert!(lines.is_sorted_by_key(|line| line[..14].to_owned()), "in the order of time");
+    let plain = simulated(&path("delay = \"20ms\", loss = { model = \"iid\", p = 0.05 }"), 5);
+    assert_eq!(io::to_json(&told.outcome), io::to_json(&plain), "watching changes nothing");
+}
+
+#[test]
+fn many_seeds_are_pooled_and_their_spread_is_kept() {
+    let text = format!(
+        "{}[[threshold]]\nmetric = \"join.total\"\nexpect = [\"p50 < 5s\"]\n[[threshold]]\nmetric = \"session.lost\"\nexpect = [\"count == 0\"]\n",
+        path("delay = \"20ms\", loss = { model = \"iid\", p = 0.02 }")
+    );
+    let plans = |range: std::ops::RangeInclusive<u64>| range.map(|seed| load(&text, seed).1).collect::<Vec<_>>();
+    let pool =
+        |threads| pool::run(plans(1..=4), threads, &Options::default(), &|_, _, _, _| {}).expect("it begins").outcome;
+    let pooled = pool(2);
+    assert_eq!(io::to_json(&pooled), io::to_json(&pool(1)), "threads change nothing");
+    assert_eq!((pooled.participants.planned, pooled.participants.joined), (32, 32));
+    assert_eq!(pooled.seeds.iter().map(|seed| seed.seed).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let single: Vec<Outcome> = (1..=4).map(|seed| simulated(&text, seed)).collect();
+    for (one, seed) in single.iter().zip(&pooled.seeds) {
+        assert_eq!(one.thresholds.iter().map(|t| t.value).collect::<Vec<_>>(), seed.thresholds);
+    }
+    let frames: u64 = single.iter().map(|one| count(one, Metric::VideoFramesDecodable)).sum();
+    assert_eq!(count(&pooled, Metric::VideoFramesDecodable), frames);
+    assert_eq!(pooled.participants_detail[8].name, "2/speakers-1");
+}
