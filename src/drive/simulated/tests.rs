@@ -245,3 +245,36 @@ fn many_seeds_are_pooled_and_their_spread_is_kept() {
     assert_eq!(count(&pooled, Metric::VideoFramesDecodable), frames);
     assert_eq!(pooled.participants_detail[8].name, "2/speakers-1");
 }
+
+/// What a run came to, as text that people can review.
+fn digest(outcome: &Outcome) -> String {
+    let people = &outcome.participants;
+    let mut lines = vec![
+        format!("{} {}", outcome.verdict.word(), outcome.reason),
+        format!("planned {} joined {} lost {}", people.planned, people.joined, people.sessions_lost),
+    ];
+    for entry in outcome.metrics.iter().filter(|entry| entry.labels.is_empty()) {
+        let figures = [("value", entry.value), ("p50", entry.p50), ("p95", entry.p95), ("max", entry.max)];
+        let figures = figures.iter().filter_map(|(name, value)| value.map(|value| format!(" {name} {value:.6}")));
+        lines.push(format!("{} {}{}", entry.name, entry.count, figures.collect::<String>()));
+    }
+    let mut books = std::collections::BTreeMap::new();
+    for link in &outcome.links {
+        let sums: &mut [u64; 4] = books.entry((link.direction.clone(), link.class.clone())).or_default();
+        for (sum, more) in sums.iter_mut().zip([link.offered, link.delivered, link.lost, link.overflowed]) {
+            *sum += more;
+        }
+    }
+    for ((direction, class), [offered, delivered, lost, overflowed]) in books {
+        lines.push(format!("{direction} {class}: offered {offered} delivered {delivered} lost {lost} overflowed {overflowed}"));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn a_small_run_over_a_bad_network_is_the_one_that_was_reviewed() {
+    let text = path(
+        "delay = \"40ms\", rate = \"1Mbps\", queue = \"200ms\", loss = { model = \"gilbert\", mean = 0.02, burst = 2.0 }, delay_variation = { dist = \"nr-gauss\", sd = \"5ms\", max = \"20ms\" }",
+    );
+    insta::assert_snapshot!(digest(&simulated(&text, 5)));
+}

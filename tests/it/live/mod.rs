@@ -12,3 +12,4 @@ mod read;
 mod remb;
 mod rooms;
 mod secrets;
+mod worlds;
