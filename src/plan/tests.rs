@@ -2,7 +2,7 @@
 
 use super::{Arrival, Forecast, Plan, load};
 use crate::clock::{Duration, Instant};
-use crate::scenario::Settings;
+use crate::scenario::{Settings, no_files};
 use netem::Loss;
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ session = { length = "exp(20s)", rejoin = { prob = 0.5, after = "exp(3s)" } }
 "#;
 
 fn plan(text: &str, seed: Option<u64>) -> Plan {
-    let settings = Settings { set: &[], seed, environment: &|_| None };
+    let settings = Settings { set: &[], seed, environment: &|_| None, files: &no_files };
     load("p.toml", text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1
 }
 

@@ -7,11 +7,11 @@ use crate::clock::Duration;
 use crate::conference::Codec;
 use crate::media::source::Source;
 use crate::plan;
-use netem::{DelayVariation, Loss, QueueLimit};
+use netem::{CoDel, DelayVariation, Loss, QueueLimit, QueuePolicy, Serialiser};
 use proptest::prelude::*;
 
 /// The least that runs.
-const LEAST: &str =
+pub(super) const LEAST: &str =
     "version = 1\nname = \"x\"\n[run]\nduration = \"10s\"\n[[population]]\nname = \"viewers\"\ncount = 4\n";
 
 const MEDIA: &str =
@@ -21,16 +21,28 @@ fn environment(name: &str) -> Option<String> {
     (name == "SFU_TOKEN").then(|| "hunter2".to_owned())
 }
 
-fn read_with(text: &str, set: &[&str]) -> Result<(Scenario, plan::Plan), Vec<ScenarioError>> {
-    let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
-    plan::load("s.toml", text, &Settings { set: &set, seed: None, environment: &environment }, None)
+/// Files that scenarios of these tests may name.
+fn files(name: &str) -> Result<String, String> {
+    match name {
+        "lte.up" => Ok("0\n3\n3\n10\n".to_owned()),
+        "train.loss" => Ok("....x\n..xxx\n".to_owned()),
+        "wifi.dist" => Ok("-8192 0 0 8192\n".to_owned()),
+        "empty" => Ok("# nothing\n".to_owned()),
+        "descending" => Ok("1\n7\n5\n".to_owned()),
+        other => Err(format!("{other} (No such file)")),
+    }
 }
 
-fn read(text: &str) -> Scenario {
+pub(super) fn read_with(text: &str, set: &[&str]) -> Result<(Scenario, plan::Plan), Vec<ScenarioError>> {
+    let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
+    plan::load("s.toml", text, &Settings { set: &set, seed: None, environment: &environment, files: &files }, None)
+}
+
+pub(super) fn read(text: &str) -> Scenario {
     read_with(text, &[]).unwrap_or_else(|errors| panic!("{}\n{errors:#?}", text)).0
 }
 
-fn errors(text: &str) -> Vec<ScenarioError> {
+pub(super) fn errors(text: &str) -> Vec<ScenarioError> {
     read_with(text, &[]).err().unwrap_or_default()
 }
 
@@ -214,18 +226,7 @@ fn every_documented_error_says_what_to_write_instead() {
         // Networks.
         ("[network.n]\nextends = \"nlc-3gg\"", "there is no network `nlc-3gg`", "did you mean `nlc-3g`?"),
         ("[network.none]\nextends = \"3g\"", "`none` is the name of the unimpaired path", "another name"),
-        (
-            "[network.n]\ndown = { queue = { aqm = \"codel\" } }",
-            "queue policies (`aqm`) are not built yet",
-            "queue = \"200ms\"",
-        ),
-        ("[network.n]\ndown = { trace = { mahimahi = \"x\" } }", "replaying traces is not built yet", ""),
         ("[network.n]\ndown = { jitter = \"5ms\" }", "what it adds is `delay_variation`", ""),
-        (
-            "[network.n]\ndown = { delay_variation = { dist = \"slot\" } }",
-            "slotted release of packets is not built yet",
-            "`nr-gauss`",
-        ),
         ("[network.n]\ndown = { loss = { p = 1.5 } }", "`p` is 1.5", "a ratio between 0 and 1"),
         (
             "[network.n]\ndown = { loss = { model = \"gilbert\", mean = 0.1, burst = 0.5 } }",
@@ -236,11 +237,6 @@ fn every_documented_error_says_what_to_write_instead() {
             "[network.n]\ndown = { loss = { model = \"gilbert\", mean = 0.9, burst = 2.0 } }",
             "`loss.mean` is 0.9",
             "burst/(1+burst)",
-        ),
-        (
-            "[network.n]\ndown = { loss = { model = \"gilbert\", mean = 0.1, burst = 2, domain = \"time\" } }",
-            "measured in time",
-            "",
         ),
         ("[network.n]\ndown = { loss = { model = \"ge\", p = 0.1, r = 0.1, h = 1 } }", "needs `k`", "k = 0.001"),
         ("[network.n]\ndown = { queue = \"200ms\" }", "`queue` is 200ms", "a limit in time needs a `rate`"),
@@ -610,7 +606,8 @@ fn the_example_of_the_format_reads_in_what_is_built() {
     assert!(audio.dtx && audio.talk.is_some());
     assert_eq!(scenario.populations.len(), 2);
     let mobile = scenario.networks.iter().find(|network| network.name == "bad-mobile").unwrap();
-    assert_eq!(mobile.base.up.config.rate, Some(330_000), "from nlc-3g");
+    assert!(matches!(mobile.base.up.config.serialiser, Serialiser::Trace { phase: None, .. }), "{mobile:?}");
+    assert_eq!(mobile.base.down.config.policy, QueuePolicy::CoDel(CoDel::default()));
     assert_eq!(mobile.schedule.len(), 4);
     assert!(matches!(mobile.schedule[3].change, Change::Outage(rule) if rule.prob == 0.5));
     assert_eq!(scenario.thresholds.len(), 5, "one a comparison");

@@ -6,7 +6,7 @@
 
 use crate::clock::Instant;
 use crate::conference::TrackName;
-use crate::scenario::{Scenario, Settings};
+use crate::scenario::{Scenario, Settings, beside};
 use crate::seed::Seed;
 use crate::sfu::leg::str0m::Sent;
 use crate::sfu::room::StreamId;
@@ -42,7 +42,8 @@ impl Egress {
     pub fn of_file(file: &str, name: &str, seed: u64) -> Result<Self, String> {
         let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read `{file}`: {error}"))?;
         // Credentials of the file's target do not matter to its networks.
-        let settings = Settings { set: &[], seed: None, environment: &|_| Some(String::new()) };
+        let files = beside(file);
+        let settings = Settings { set: &[], seed: None, environment: &|_| Some(String::new()), files: &files };
         let scenario = Scenario::parse(file, &text, &settings)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let network = scenario.networks.iter().find(|network| network.name == name).ok_or_else(|| {
