@@ -1,10 +1,10 @@
 //! A participant's access network over time: both links, and what the plan changes about them and when.
 
 use super::item::{DownItem, UpItem};
-use crate::clock::Instant;
+use crate::clock::{Duration, Instant};
 use crate::plan::{NetworkPlan, Outage};
 use crate::seed::Seed;
-use netem::{Link, LinkConfig, OutageMode};
+use netem::{Link, LinkConfig, OutageMode, Serialiser};
 
 /// Both links of one participant and their timeline.
 pub struct Network {
@@ -12,6 +12,7 @@ pub struct Network {
     pub up: Link<UpItem>,
     /// Towards the participant.
     pub down: Link<DownItem>,
+    seeds: (Seed, Seed),
     changes: Vec<Change>,
     next: usize,
     outages: (u32, u32),
@@ -71,9 +72,11 @@ impl Network {
             changes.push(Change { at: outage.at + outage.length, what: What::End(*outage) });
         }
         changes.sort_by_key(|change| change.at);
+        let seeds = (seed.child("up"), seed.child("down"));
         Self {
-            up: Link::new(first.up.clone(), seed.child("up")),
-            down: Link::new(first.down.clone(), seed.child("down")),
+            up: Link::new(placed(&first.up, &seeds.0), seeds.0),
+            down: Link::new(placed(&first.down, &seeds.1), seeds.1),
+            seeds,
             changes,
             next: 0,
             outages: (0, 0),
@@ -101,8 +104,8 @@ impl Network {
             self.next += 1;
             match change.what {
                 What::Step(index) => {
-                    self.up.apply(change.at, plan.steps[index].up.clone());
-                    self.down.apply(change.at, plan.steps[index].down.clone());
+                    self.up.apply(change.at, placed(&plan.steps[index].up, &self.seeds.0));
+                    self.down.apply(change.at, placed(&plan.steps[index].down, &self.seeds.1));
                 }
                 What::Begin(outage) => self.count_outage(change.at, &outage, 1),
                 What::End(outage) => self.count_outage(change.at, &outage, -1),
@@ -144,6 +147,16 @@ impl Network {
         self.up.set_outage(at, mode(self.outages.0, self.pauses.0));
         self.down.set_outage(at, mode(self.outages.1, self.pauses.1));
     }
+}
+
+/// The conditions with their place in a trace: drawn here, so that signalling fades together with media.
+fn placed(config: &LinkConfig, seed: &Seed) -> LinkConfig {
+    let mut config = config.clone();
+    if let Serialiser::Trace { trace, phase: phase @ None } = &mut config.serialiser {
+        let period = u64::from(trace.period_ms()) * 1_000_000;
+        *phase = Some(Duration::from_nanos(seed.child("phase").bits() % period));
+    }
+    config
 }
 
 /// What holds while `drops` dropping and `pauses` pausing outages are on.

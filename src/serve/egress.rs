@@ -6,6 +6,7 @@
 
 use crate::clock::Instant;
 use crate::conference::TrackName;
+use crate::rtp::bytes::flip_bit;
 use crate::scenario::{Scenario, Settings, beside};
 use crate::seed::Seed;
 use crate::sfu::leg::str0m::Sent;
@@ -79,6 +80,8 @@ struct Crossing {
     to: SocketAddr,
     bytes: Vec<u8>,
     identity: Option<Identity>,
+    /// A bit of it was flipped, and it is neither SRTP nor SRTCP: the UDP checksum would have found it.
+    dropped: bool,
 }
 
 impl Packet for Crossing {
@@ -88,6 +91,15 @@ impl Packet for Crossing {
 
     fn identity(&self) -> Option<Identity> {
         self.identity
+    }
+
+    fn ecn_capable(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    fn corrupt(&mut self, bits: u64) {
+        self.dropped = self.bytes.first().is_none_or(|first| *first < 128);
+        flip_bit(&mut self.bytes, bits);
     }
 }
 
@@ -134,7 +146,7 @@ impl Downlink {
             return arrived.push((to, datagram));
         }
         let identity = self.identity(sent);
-        self.link.handle_packet(now, Crossing { to, bytes: datagram.into(), identity });
+        self.link.handle_packet(now, Crossing { to, bytes: datagram.into(), identity, dropped: false });
         self.take(arrived);
     }
 
@@ -150,6 +162,9 @@ impl Downlink {
 
     fn take(&mut self, arrived: &mut Vec<(SocketAddr, DatagramSend)>) {
         while let Some(delivery) = self.link.poll_output() {
+            if delivery.item.dropped {
+                continue;
+            }
             arrived.push((delivery.item.to, delivery.item.bytes.into()));
         }
     }
