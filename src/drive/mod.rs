@@ -3,4 +3,5 @@
 pub mod carry;
 pub mod closed;
 pub mod live;
+pub mod path;
 pub mod status;
