@@ -29,6 +29,7 @@ fn files(name: &str) -> Result<String, String> {
         "wifi.dist" => Ok("-8192 0 0 8192\n".to_owned()),
         "empty" => Ok("# nothing\n".to_owned()),
         "descending" => Ok("1\n7\n5\n".to_owned()),
+        "traces/fading.mahimahi" => Ok(include_str!("../../scenarios/traces/fading.mahimahi").to_owned()),
         other => Err(format!("{other} (No such file)")),
     }
 }
@@ -587,7 +588,7 @@ fn credentials_come_from_the_environment_and_are_written_nowhere() {
 
 #[test]
 fn the_text_of_a_scenario_reads_back_as_the_same_scenario() {
-    for file in ["quickstart", "lossy", "churn", "whip", "thousand"] {
+    for file in ["quickstart", "lossy", "churn", "whip", "thousand", "access"] {
         let text = std::fs::read_to_string(format!("{}/scenarios/{file}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let (scenario, plan) = read_with(&text, &["run.duration=15s"]).unwrap();
         let again = scenario.redacted_text();

@@ -128,9 +128,14 @@ fn network_of(name: &str, end: Instant) -> Result<Alone, String> {
     })
 }
 
+/// So many clients, in words.
+fn many(clients: u64) -> String {
+    format!("{clients} client{}", if clients == 1 { "" } else { "s" })
+}
+
 /// The balance of both directions in words.
 fn text(status: &Status) -> String {
-    let mut out = format!("{} clients in {}\n", status.seen, format_duration(rounded(status)));
+    let mut out = format!("{} in {}\n", many(status.seen), format_duration(rounded(status)));
     for (name, side) in [("up", &status.up), ("down", &status.down)] {
         let c = &side.counts;
         let _ = writeln!(

@@ -136,7 +136,7 @@ fn table(before: &Status, now: &Status, width: usize, unicode: bool) -> Vec<Stri
         format!("{name:<5}{packets:>11}{rate:>13}{lost:>16}{overflowed:>12}{queue:>10}{marked:>9}")
     };
     let mut rows = vec![
-        format!("{} {} clients", clock(now.now), count(now.clients as u64)),
+        format!("{} {}", clock(now.now), super::many(now.clients as u64)),
         columns(["", "packets/s", "Mbit/s", "lost", "overflowed", "queue", "marked"]),
     ];
     for (name, side, rates) in sides(before, now) {
