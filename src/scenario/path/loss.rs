@@ -123,10 +123,12 @@ fn read_gilbert_in_time(loss: &Section<'_>, mean: Option<f64>) -> Option<Loss> {
 /// Bursts of this mean length by which this ratio of time is lost; none where they would be more than an hour apart.
 pub(crate) fn on_off(mean: f64, bad: Duration) -> Loss {
     let good = bad.as_secs_f64() * (1.0 - mean) / mean;
-    if mean <= 0.0 || good > LONGEST.as_secs_f64() {
-        return Loss::None;
+    // A step of a schedule may ask for what its network, refused already, makes no number.
+    if mean > 0.0 && (0.0..=LONGEST.as_secs_f64()).contains(&good) {
+        Loss::OnOff { good: Duration::from_secs_f64(good), bad }
+    } else {
+        Loss::None
     }
-    Loss::OnOff { good: Duration::from_secs_f64(good), bad }
 }
 
 /// Every table of this file, for the schema's tests.

@@ -136,7 +136,7 @@ fn read_slots(slot: &Section<'_>, files: Files<'_>) -> Option<Slots> {
 }
 
 fn read_gap(slot: &Section<'_>) -> Option<SlotGap> {
-    for key in ["delay", "sd"].into_iter().filter(|key| slot.has(key)) {
+    if let Some(key) = ["delay", "sd"].into_iter().find(|key| slot.has(key)) {
         slot.fail(key, format!("`{key}` belongs to a table of times"), "add `file`, or write `min` and `max`");
         return None;
     }
@@ -152,7 +152,7 @@ fn read_gap(slot: &Section<'_>) -> Option<SlotGap> {
 }
 
 fn read_table_gap(slot: &Section<'_>, files: Files<'_>) -> Option<SlotGap> {
-    for key in ["min", "max"].into_iter().filter(|key| slot.has(key)) {
+    if let Some(key) = ["min", "max"].into_iter().find(|key| slot.has(key)) {
         slot.fail(key, format!("`{key}` and `file` are both there"), "write one of them");
         return None;
     }
