@@ -1,7 +1,7 @@
 //! One direction of a network as written: only the fields that are there change anything.
 //!
-//! A file for each stage of a path: [`rate`], [`queue`], [`loss`], [`variation`]. Limits of the values themselves are
-//! netem's; [`key`] says under which key of a scenario a field of netem's stands.
+//! A file for each stage of a path: `rate`, `queue`, `loss`, `variation`. Limits of the values themselves are
+//! netem's; `key` says under which key of a scenario a field of netem's stands.
 
 mod loss;
 mod queue;
