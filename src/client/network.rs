@@ -12,7 +12,8 @@ pub struct Network {
     pub up: Link<UpItem>,
     /// Towards the participant.
     pub down: Link<DownItem>,
-    seeds: (Seed, Seed),
+    /// Where in every trace the start of the run is, in 2⁻⁶⁴ of it.
+    place: u64,
     changes: Vec<Change>,
     next: usize,
     outages: (u32, u32),
@@ -72,11 +73,11 @@ impl Network {
             changes.push(Change { at: outage.at + outage.length, what: What::End(*outage) });
         }
         changes.sort_by_key(|change| change.at);
-        let seeds = (seed.child("up"), seed.child("down"));
+        let place = seed.child("phase").bits();
         Self {
-            up: Link::new(placed(&first.up, &seeds.0), seeds.0),
-            down: Link::new(placed(&first.down, &seeds.1), seeds.1),
-            seeds,
+            up: Link::new(placed(&first.up, place), seed.child("up")),
+            down: Link::new(placed(&first.down, place), seed.child("down")),
+            place,
             changes,
             next: 0,
             outages: (0, 0),
@@ -104,8 +105,8 @@ impl Network {
             self.next += 1;
             match change.what {
                 What::Step(index) => {
-                    self.up.apply(change.at, placed(&plan.steps[index].up, &self.seeds.0));
-                    self.down.apply(change.at, placed(&plan.steps[index].down, &self.seeds.1));
+                    self.up.apply(change.at, placed(&plan.steps[index].up, self.place));
+                    self.down.apply(change.at, placed(&plan.steps[index].down, self.place));
                 }
                 What::Begin(outage) => self.count_outage(change.at, &outage, 1),
                 What::End(outage) => self.count_outage(change.at, &outage, -1),
@@ -149,12 +150,13 @@ impl Network {
     }
 }
 
-/// The conditions with their place in a trace: drawn here, so that signalling fades together with media.
-fn placed(config: &LinkConfig, seed: &Seed) -> LinkConfig {
+/// The conditions with their place in a trace. It is drawn once a participant, so that signalling fades together with
+/// media, and both directions of one recording together.
+fn placed(config: &LinkConfig, place: u64) -> LinkConfig {
     let mut config = config.clone();
     if let Serialiser::Trace { trace, phase: phase @ None } = &mut config.serialiser {
-        let period = u64::from(trace.period_ms()) * 1_000_000;
-        *phase = Some(Duration::from_nanos(seed.child("phase").bits() % period));
+        let period = u128::from(trace.period_ms()) * 1_000_000;
+        *phase = Some(Duration::from_nanos((period * u128::from(place) >> 64) as u64));
     }
     config
 }

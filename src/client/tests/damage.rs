@@ -122,18 +122,23 @@ fn with_ecn_a_queue_marks_media_and_drops_what_cannot_be_marked() {
 }
 
 #[test]
-fn signalling_and_media_of_a_participant_fade_together() {
+fn both_directions_and_the_signalling_of_a_participant_fade_together() {
     let plan = plan(&format!(
-        "{ROOM}[network.t]\nup = {{ trace = {{ mahimahi = \"lte.up\" }} }}\n[rooms]\ncount = 1\n\
+        "{ROOM}[network.t]\nup = {{ trace = {{ mahimahi = \"lte.up\" }} }}\ndown = {{ trace = {{ mahimahi = \"lte.up\" }} }}\n[rooms]\ncount = 1\n\
          [[population]]\nname = \"p\"\ncount = 2\nnetwork = \"t\"\n"
     ));
     let network = plan.networks.iter().find(|network| network.name == "t").expect("in use");
     let phase = |seed: u64| {
         let network = super::super::network::Network::new(network, &[], &crate::seed::Seed::new(seed));
-        match network.conditions().up.serialiser {
+        let place = |config: &netem::LinkConfig| match config.serialiser {
             netem::Serialiser::Trace { phase, .. } => phase.expect("it is drawn"),
-            other => panic!("{other:?}"),
-        }
+            ref other => panic!("{other:?}"),
+        };
+        // What signalling is made with.
+        let now = network.conditions();
+        assert_eq!(place(&now.up), place(network.up.config()));
+        assert_eq!(place(&now.up), place(&now.down));
+        place(&now.up)
     };
     assert_ne!(phase(1), phase(2), "each participant is elsewhere in the trace");
     assert_eq!(phase(1), phase(1));

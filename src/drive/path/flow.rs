@@ -142,3 +142,68 @@ impl Flow {
         now.saturating_since(self.heard) >= idle && !under_way(&self.up) && !under_way(&self.down)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Scenario, Settings, no_files};
+
+    fn flow(network: &str, seed: u64) -> (Flow, Alone) {
+        let text = format!(
+            "version = 1\nname = \"x\"\n[run]\nduration = \"5s\"\n[[population]]\nname = \"a\"\ncount = 1\n[network.n]\n{network}\n"
+        );
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
+        let scenario = Scenario::parse("s.toml", &text, &settings).expect("a scenario");
+        let network = Alone::of(&scenario, "n", Instant::from_secs(60)).expect("valid").expect("it is there");
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let socket = Socket::bind(any).expect("bound");
+        (Flow::new(any, socket, &network, Seed::new(seed), Instant::ZERO), network)
+    }
+
+    fn datagram() -> Datagram {
+        Datagram { bytes: vec![0; 100], tos: 0 }
+    }
+
+    #[test]
+    fn a_silent_client_is_forgotten_once_nothing_of_it_is_on_its_way() {
+        let (mut flow, network) = flow("up = { delay = \"90s\" }", 1);
+        flow.handle_packet(Instant::ZERO, datagram());
+        let at = Instant::from_secs;
+        flow.handle_timeout(at(70), &network.plan);
+        assert!(!flow.is_over(at(70), Duration::from_secs(60)), "a packet is flying");
+        flow.handle_timeout(at(90), &network.plan);
+        assert!(flow.up.poll_output().is_some());
+        assert!(flow.is_over(at(90), Duration::from_secs(60)));
+        assert!(!flow.is_over(at(90), Duration::from_secs(91)));
+    }
+
+    #[test]
+    fn a_schedule_and_its_outages_happen_at_their_own_time_however_late_one_looks() {
+        let (mut flow, network) = flow(
+            "schedule = [{ at = \"2s\", up = { delay = \"1s\" } }, { at = \"4s\", outage = \"1s\", dir = \"up\" }, \
+             { at = \"5s\", outage = \"1s\", dir = \"up\", mode = \"pause\" }]",
+            1,
+        );
+        let mut arrivals = Vec::new();
+        for second in 0..8 {
+            let now = Instant::from_millis(second * 1_000 + 500);
+            flow.handle_timeout(now, &network.plan);
+            flow.handle_packet(now, datagram());
+        }
+        flow.handle_timeout(Instant::from_secs(20), &network.plan);
+        while let Some(delivery) = flow.up.poll_output() {
+            arrivals.push(delivery.at.as_millis());
+        }
+        assert_eq!(arrivals, [500, 1_500, 3_500, 4_500, 7_000, 7_500, 8_500], "one lost, one paused until 6 s");
+        assert_eq!(flow.up.report().totals().lost, 1);
+    }
+
+    #[test]
+    fn a_mark_keeps_the_rest_of_the_byte() {
+        let mut datagram = Datagram { bytes: vec![], tos: 0b1011_1010 };
+        assert!(datagram.ecn_capable());
+        datagram.mark();
+        assert_eq!(datagram.tos, 0b1011_1011);
+        assert!(!Datagram { bytes: vec![], tos: 0b1011_1000 }.ecn_capable());
+    }
+}

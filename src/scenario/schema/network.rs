@@ -105,8 +105,8 @@ pub struct RatePoint {
 pub struct Trace {
     /// A Mahimahi trace, relative to this file: a line in milliseconds for each opportunity to deliver, over and over.
     pub mahimahi: String,
-    /// Where in the trace the start of the run is: "random" (each participant elsewhere, or all would fade together), or a
-    /// time.
+    /// Where in the trace the start of the run is: "random" (each participant elsewhere, or all would fade together, with
+    /// both directions at the same share of their traces), or a time.
     #[schemars(extend("default" = "random"))]
     pub phase: Option<String>,
     /// Bytes that one opportunity delivers; Mahimahi's manual has 1,500, its code 1,504.
@@ -448,7 +448,7 @@ pub struct Step {
     pub up: Option<Path>,
     /// New conditions towards the participant; what is not written stays as it was.
     pub down: Option<Path>,
-    /// Rate, delay and loss change linearly over this time.
+    /// Rate, delay and loss change linearly over this time, everything else at its begin.
     #[schemars(extend("default" = "0s"))]
     pub ramp: Option<String>,
     /// Whether everything goes back to the network's base first.
