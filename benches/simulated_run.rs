@@ -11,7 +11,7 @@ use std::time::Duration as Wall;
 use throng::drive::live::machine;
 use throng::drive::simulated::{self, Options};
 use throng::plan::{Plan, load};
-use throng::scenario::Settings;
+use throng::scenario::{Settings, no_files};
 
 /// Seconds of virtual time for so many participants: each round delivers some millions.
 const ROUNDS: [(u32, u32); 3] = [(100, 30), (1_000, 10), (10_000, 3)];
@@ -62,7 +62,7 @@ network = [{{ use = "home", weight = 0.5 }}, {{ use = "office", weight = 0.3 }},
 }
 
 fn plan(participants: u32, seconds: u32) -> Plan {
-    let settings = Settings { set: &[], seed: None, environment: &|_| None };
+    let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
     let text = scenario(participants, seconds);
     load("simulated_run.toml", &text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1
 }

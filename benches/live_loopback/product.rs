@@ -18,7 +18,7 @@ use throng::drive::live::socket::Sources;
 use throng::drive::live::worker::{Command, Connections, Report, Worker};
 use throng::plan::Plan;
 use throng::rtp::ntp::Ntp;
-use throng::scenario::Settings;
+use throng::scenario::{Settings, no_files};
 use throng::transport::{Factory, secure};
 
 /// People in a room.
@@ -82,7 +82,7 @@ start = {{ arrivals = {{ process = "constant", stages = [{{ for = "60s", rate = 
 timeouts = {{ join = "60s", first_frame = "60s" }}
 "#
     );
-    let settings = Settings { set: &[], seed: None, environment: &|_| None };
+    let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
     match throng::plan::load("bench", &text, &settings, Some("bench")) {
         Ok((_, plan)) => plan,
         Err(errors) => panic!("{errors:#?}"),

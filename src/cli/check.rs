@@ -55,6 +55,8 @@ fn json(plan: &Plan, forecast: &Forecast) -> serde_json::Value {
             "networks": networks_of(plan, index),
         })
     };
+    let networks: BTreeMap<&str, String> =
+        plan.networks.iter().map(|network| (network.name.as_str(), network.describe())).collect();
     let sizes: Vec<usize> = plan.rooms.iter().map(|room| room.participants.len()).collect();
     serde_json::json!({
         "scenario": plan.scenario,
@@ -65,6 +67,7 @@ fn json(plan: &Plan, forecast: &Forecast) -> serde_json::Value {
         },
         "target": target(plan),
         "populations": plan.populations.iter().enumerate().map(population).collect::<Vec<_>>(),
+        "networks": networks,
         "room_sizes": { "min": sizes.iter().min(), "max": sizes.iter().max() },
         "thresholds": plan.thresholds.len(),
         "cores_available": cores(),
@@ -82,6 +85,11 @@ fn networks_of(plan: &Plan, population: usize) -> BTreeMap<&str, u32> {
         *networks.entry(plan.networks[usize::from(participant.network)].name.as_str()).or_insert(0) += 1;
     }
     networks
+}
+
+/// Whether somebody lives behind a network; `none` is always in the plan.
+fn lives_there(plan: &Plan, network: usize) -> bool {
+    plan.participants.iter().any(|participant| usize::from(participant.network) == network)
 }
 
 fn target(plan: &Plan) -> String {
@@ -125,6 +133,9 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
             absent => format!("; {absent} more never come"),
         };
         line("people", format!("{} {} ({}){absent}", population.name, population.count, homes.join(", ")));
+    }
+    for (_, network) in plan.networks.iter().enumerate().filter(|(index, _)| lives_there(plan, *index)) {
+        line("network", format!("{}: {}", network.name, network.describe()));
     }
     line("rooms", rooms(plan));
     line("arrivals", arrivals(plan, forecast));

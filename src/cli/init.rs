@@ -48,11 +48,11 @@ pub fn text(name: &str) -> String {
 mod tests {
     use super::text;
     use crate::plan::load;
-    use crate::scenario::Settings;
+    use crate::scenario::{Settings, no_files};
 
     #[test]
     fn what_init_writes_can_run() {
-        let settings = Settings { set: &[], seed: None, environment: &|_| None };
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
         let (scenario, plan) = load("x.toml", &text("my-first"), &settings, None).expect("a template without errors");
         assert_eq!(scenario.name, "my-first");
         assert!(plan.participants.len() > 10 && plan.thresholds.len() >= 6);
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_init_writes_has_people_enough_for_its_thresholds() {
-        let settings = Settings { set: &[], seed: None, environment: &|_| None };
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
         let (_, plan) = load("x.toml", &text("x"), &settings, None).expect("a template without errors");
         for threshold in &plan.thresholds {
             // Joins and shares have a sample a participant, everything else has many more.

@@ -2,7 +2,7 @@
 
 use super::{diagnostics, fail};
 use crate::plan::{self, Plan};
-use crate::scenario::{Scenario, Settings};
+use crate::scenario::{Scenario, Settings, beside};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -46,6 +46,7 @@ pub fn load_text(
     run_id: Option<&str>,
 ) -> Result<(Scenario, Plan), ExitCode> {
     let environment = |variable: &str| std::env::var(variable).ok();
-    let settings = Settings { set, seed, environment: &environment };
+    let files = beside(name);
+    let settings = Settings { set, seed, environment: &environment, files: &files };
     plan::load(name, text, &settings, run_id).map_err(|errors| diagnostics::report(text, &errors))
 }

@@ -13,6 +13,7 @@ pub mod interrupt;
 pub mod load;
 pub mod metrics;
 pub mod panel;
+pub mod path;
 pub mod profiles;
 pub mod quick;
 pub mod report;
@@ -53,6 +54,8 @@ pub enum Command {
     Quick(quick::Arguments),
     /// The reference SFU on its own, for other clients
     Sfu(sfu::SfuArgs),
+    /// Put any UDP application behind an emulated network
+    Path(path::Arguments),
     /// Say what is wrong with a scenario, or what it will offer and cost; no traffic
     Check(check::Arguments),
     /// Write a commented scenario to start from
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Report(arguments) => report::run(&arguments),
         Command::Quick(arguments) => quick::run(&arguments),
         Command::Sfu(arguments) => sfu::run(&arguments),
+        Command::Path(arguments) => path::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Schema => schema::run(),

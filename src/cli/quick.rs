@@ -175,7 +175,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::plan::load;
-    use crate::scenario::Settings;
+    use crate::scenario::{Settings, no_files};
     use clap::Parser;
 
     #[derive(clap::Parser)]
@@ -186,7 +186,7 @@ mod tests {
 
     fn plan(line: &str) -> crate::plan::Plan {
         let args = Line::parse_from(std::iter::once("quick").chain(line.split_whitespace())).quick;
-        let settings = Settings { set: &[], seed: None, environment: &|_| None };
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
         let text = scenario(&args);
         load("quick.toml", &text, &settings, None).unwrap_or_else(|errors| panic!("{line}: {errors:?}\n{text}")).1
     }

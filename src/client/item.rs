@@ -2,6 +2,7 @@
 
 use crate::clock::Instant;
 use crate::participant::Outgoing;
+use crate::rtp::bytes::flip_bit;
 use std::net::SocketAddr;
 
 /// Classes under which links count; the order is that of [`CLASS_NAMES`].
@@ -34,6 +35,8 @@ pub struct UpItem {
     pub leg: u8,
     /// What it is.
     pub load: UpLoad,
+    /// Damaged on the way: which bit, by [`flip_bit`], once it is sealed.
+    pub damage: Option<u64>,
 }
 
 /// What an [`UpItem`] is.
@@ -75,6 +78,19 @@ impl netem::Packet for UpItem {
         };
         class as usize
     }
+
+    fn flow(&self) -> u64 {
+        flow(self.session, self.leg)
+    }
+
+    fn ecn_capable(&self) -> bool {
+        matches!(self.load, UpLoad::Media(_))
+    }
+
+    // A mark is counted by the link, and told to nobody: nothing here reads ECN (RFC 6679), so no sender slows down.
+    fn corrupt(&mut self, bits: u64) {
+        self.damage = Some(bits);
+    }
 }
 
 /// One datagram from the SFU, as the socket gave it.
@@ -92,6 +108,8 @@ pub struct DownItem {
     pub entered: Instant,
     /// The datagram.
     pub bytes: Vec<u8>,
+    /// Damaged on the way: a bit of `bytes` is flipped.
+    pub damaged: bool,
 }
 
 impl netem::Packet for DownItem {
@@ -102,6 +120,25 @@ impl netem::Packet for DownItem {
     fn class(&self) -> usize {
         self.class as usize
     }
+
+    fn flow(&self) -> u64 {
+        flow(self.session, self.leg)
+    }
+
+    fn ecn_capable(&self) -> bool {
+        matches!(self.class, Class::Media | Class::Rtx)
+    }
+
+    fn corrupt(&mut self, bits: u64) {
+        flip_bit(&mut self.bytes, bits);
+        self.damaged = true;
+    }
+}
+
+/// What a router hashes into a flow is addresses and ports: one socket a leg, a new one each session. All media of a leg
+/// is bundled on it (RFC 8843), so a fair queue tells participants apart and never their streams.
+fn flow(session: u32, leg: u8) -> u64 {
+    u64::from(session) << 8 | u64::from(leg)
 }
 
 /// STUN or DTLS by the first byte (RFC 7983).

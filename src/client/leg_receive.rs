@@ -83,6 +83,11 @@ impl Received {
         self.note_dues();
     }
 
+    /// Which media an SSRC carries, as far as that is known.
+    pub fn media_of(&self, ssrc: u32) -> Option<u16> {
+        self.by_ssrc.get(&ssrc).and_then(|(index, _)| self.streams[usize::from(*index)].media)
+    }
+
     /// Whether a payload type carries retransmissions.
     pub const fn is_rtx(&self, payload_type: u8) -> bool {
         self.rtx_payload_types >> (payload_type & 0x7F) & 1 == 1

@@ -84,7 +84,7 @@ fn send(leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad)
 
 /// As [`send`], with the time at which it enters.
 fn send_at(at: Instant, leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad) {
-    let item = UpItem { session: turn.session, leg: leg.index, load };
+    let item = UpItem { session: turn.session, leg: leg.index, load, damage: None };
     if network.up.pass(item.class(), item.wire_size()) {
         leg.emit(turn, &item.load);
     } else {

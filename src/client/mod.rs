@@ -4,6 +4,7 @@
 //! crosses the link unsealed and is sealed where it leaves it; downlink datagrams carry the time they arrived, and
 //! measures use that, never the tick. It owns no socket and reads no clock.
 
+mod damage;
 mod item;
 mod join;
 mod leg;
@@ -174,7 +175,7 @@ impl Client {
             self.stirred = true;
         } else {
             let bytes = turn.sink.copy(bytes);
-            let item = DownItem { session: turn.session, leg, class, source, entered, bytes };
+            let item = DownItem { session: turn.session, leg, class, source, entered, bytes, damaged: false };
             self.network.down.handle_packet(entered, item);
         }
     }

@@ -1,10 +1,10 @@
 //! A participant's access network over time: both links, and what the plan changes about them and when.
 
 use super::item::{DownItem, UpItem};
-use crate::clock::Instant;
+use crate::clock::{Duration, Instant};
 use crate::plan::{NetworkPlan, Outage};
 use crate::seed::Seed;
-use netem::{Link, LinkConfig, OutageMode};
+use netem::{Link, LinkConfig, OutageMode, Serialiser};
 
 /// Both links of one participant and their timeline.
 pub struct Network {
@@ -12,6 +12,8 @@ pub struct Network {
     pub up: Link<UpItem>,
     /// Towards the participant.
     pub down: Link<DownItem>,
+    /// Where in every trace the start of the run is, in 2⁻⁶⁴ of it.
+    place: u64,
     changes: Vec<Change>,
     next: usize,
     outages: (u32, u32),
@@ -71,9 +73,11 @@ impl Network {
             changes.push(Change { at: outage.at + outage.length, what: What::End(*outage) });
         }
         changes.sort_by_key(|change| change.at);
+        let place = seed.child("phase").bits();
         Self {
-            up: Link::new(first.up.clone(), seed.child("up")),
-            down: Link::new(first.down.clone(), seed.child("down")),
+            up: Link::new(placed(&first.up, place), seed.child("up")),
+            down: Link::new(placed(&first.down, place), seed.child("down")),
+            place,
             changes,
             next: 0,
             outages: (0, 0),
@@ -101,8 +105,8 @@ impl Network {
             self.next += 1;
             match change.what {
                 What::Step(index) => {
-                    self.up.apply(change.at, plan.steps[index].up.clone());
-                    self.down.apply(change.at, plan.steps[index].down.clone());
+                    self.up.apply(change.at, placed(&plan.steps[index].up, self.place));
+                    self.down.apply(change.at, placed(&plan.steps[index].down, self.place));
                 }
                 What::Begin(outage) => self.count_outage(change.at, &outage, 1),
                 What::End(outage) => self.count_outage(change.at, &outage, -1),
@@ -144,6 +148,17 @@ impl Network {
         self.up.set_outage(at, mode(self.outages.0, self.pauses.0));
         self.down.set_outage(at, mode(self.outages.1, self.pauses.1));
     }
+}
+
+/// The conditions with their place in a trace. It is drawn once a participant, so that signalling fades together with
+/// media, and both directions of one recording together.
+fn placed(config: &LinkConfig, place: u64) -> LinkConfig {
+    let mut config = config.clone();
+    if let Serialiser::Trace { trace, phase: phase @ None } = &mut config.serialiser {
+        let period = u128::from(trace.period_ms()) * 1_000_000;
+        *phase = Some(Duration::from_nanos((period * u128::from(place) >> 64) as u64));
+    }
+    config
 }
 
 /// What holds while `drops` dropping and `pauses` pausing outages are on.

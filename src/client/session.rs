@@ -207,7 +207,10 @@ impl Session {
             turn.record(Metric::NetEmuLateness, None, delivery.at, turn.now.saturating_since(delivery.at));
             let current = delivery.item.session == self.number;
             if let Some(leg) = self.legs.get_mut(usize::from(delivery.item.leg)).filter(|_| current) {
-                leg.emit(turn, &delivery.item.load);
+                match delivery.item.damage {
+                    None => leg.emit(turn, &delivery.item.load),
+                    Some(bits) => leg.emit_damaged(turn, &delivery.item.load, bits),
+                }
             }
         }
         network.down.handle_timeout(turn.now);
@@ -217,7 +220,10 @@ impl Session {
             let item = &mut delivery.item;
             let current = item.session == self.number;
             if let Some(leg) = self.legs.get_mut(usize::from(item.leg)).filter(|_| current) {
-                leg.deliver(turn, item.source, (delivery.at, item.entered), &mut item.bytes);
+                match item.damaged {
+                    false => leg.deliver(turn, item.source, (delivery.at, item.entered), &mut item.bytes),
+                    true => leg.deliver_damaged(turn, delivery.at, item),
+                }
             }
             turn.sink.give_back(delivery.item.bytes);
         }

@@ -244,7 +244,9 @@ pub(super) fn links(participant: u32, network: &Network) -> Vec<LinkOutcome> {
                 delivered: counts.delivered,
                 lost: counts.lost,
                 overflowed: counts.overflowed,
+                marked: counts.marked,
                 duplicated: counts.duplicated,
+                corrupted: counts.corrupted,
                 waiting: counts.waiting,
                 flying: counts.flying,
             });

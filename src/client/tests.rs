@@ -1,6 +1,7 @@
 //! Whole clients without a socket: against the reference SFU's own machines in memory, and against nothing at all.
 
 mod arbitrary;
+mod damage;
 mod network;
 mod rooms;
 mod whip;
@@ -11,7 +12,7 @@ use crate::metrics::Recorder;
 use crate::metrics::catalog::Metric;
 use crate::plan::Plan;
 use crate::rtp::ntp::Ntp;
-use crate::scenario::Settings;
+use crate::scenario::{Settings, no_files};
 use crate::transport::Factory;
 use std::sync::Arc;
 
@@ -36,7 +37,9 @@ bitrate = "150kbps"
 "#;
 
 fn plan(text: &str) -> Plan {
-    let settings = Settings { set: &[], seed: None, environment: &|_| None };
+    // The one file that these tests name: three opportunities in 10 ms.
+    let files = |name: &str| if name == "lte.up" { Ok("3\n6\n10\n".to_owned()) } else { no_files(name) };
+    let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &files };
     crate::plan::load("memory.toml", text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1
 }
 

@@ -3,5 +3,6 @@
 pub mod carry;
 pub mod closed;
 pub mod live;
+pub mod path;
 pub mod simulated;
 pub mod status;

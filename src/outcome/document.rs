@@ -306,8 +306,14 @@ pub struct LinkOutcome {
     pub lost: u64,
     /// Dropped by the queue.
     pub overflowed: u64,
+    /// Marked by the queue as having met congestion (ECN); they go on.
+    #[serde(default)]
+    pub marked: u64,
     /// Made by it.
     pub duplicated: u64,
+    /// Damaged on the wire; they arrive, and are among the delivered.
+    #[serde(default)]
+    pub corrupted: u64,
     /// In the queue at the end.
     pub waiting: u64,
     /// On the wire at the end.

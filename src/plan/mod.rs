@@ -3,6 +3,7 @@
 //! After it nothing can be misconfigured, and nothing is random that has no seed. It holds data for both drivers and
 //! reads no clock. Every time counts from the start of the run, warm-up included.
 
+pub mod alone;
 mod arrivals;
 pub mod forecast;
 mod headcount;

@@ -1,7 +1,8 @@
 //! Emulated networks, resolved from `[network.*]` and the built-in profiles.
 
 use crate::clock::{Duration, Instant};
-use netem::LinkConfig;
+use crate::units::{Bitrate, format_duration};
+use netem::{DelayVariation, LinkConfig, Loss, QueueLimit, QueuePolicy, Serialiser};
 
 /// One network: conditions of both directions, over time, seen from the participant.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,6 +11,107 @@ pub struct NetworkPlan {
     pub name: String,
     /// Conditions by time, the first at the start of the run. Outages are not among them: they are drawn per participant.
     pub steps: Vec<NetworkStep>,
+}
+
+impl NetworkPlan {
+    /// The conditions at the start of the run in one line, and how many changes follow.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let first = &self.steps[0];
+        let changes = match self.steps.len() - 1 {
+            0 => String::new(),
+            1 => "; 1 change".to_owned(),
+            n => format!("; {n} changes"),
+        };
+        format!("up {}; down {}{changes}", describe(&first.up), describe(&first.down))
+    }
+}
+
+/// One direction in words: what a packet meets, in the order in which it meets it.
+#[must_use]
+pub fn describe(config: &LinkConfig) -> String {
+    let mut parts = Vec::new();
+    let rate = match &config.serialiser {
+        Serialiser::Steady => config.rate.map(|rate| Bitrate(rate).to_string()),
+        Serialiser::TokenBucket { burst, .. } => {
+            config.rate.map(|rate| format!("{} with bursts of {burst} B", Bitrate(rate)))
+        }
+        Serialiser::Plan { plan, .. } => {
+            let rates = || plan.points().iter().map(|point| point.rate);
+            let (least, most) = (rates().min().unwrap_or(0), rates().max().unwrap_or(0));
+            Some(format!("{} to {} by a plan", Bitrate(least), Bitrate(most)))
+        }
+        Serialiser::Trace { trace, .. } => Some(format!("a trace of {} on average", Bitrate(trace.rate()))),
+    };
+    if let Some(rate) = rate {
+        parts.push(rate);
+        parts.push(queue(config));
+    }
+    match &config.loss {
+        Loss::None => {}
+        Loss::Nth { n } => parts.push(format!("each packet number {n} lost")),
+        loss => parts.push(format!("{} % lost ({})", (loss.ratio() * 1e5).round() / 1e3, loss_model(loss))),
+    }
+    if !config.delay.is_zero() {
+        parts.push(format_duration(config.delay));
+    }
+    if let Some(variation) = &config.delay_variation {
+        parts.push(format!("{} variation", variation_law(variation)));
+    }
+    if config.slots.is_some() {
+        parts.push("slots".to_owned());
+    }
+    let ratios = [
+        (config.reorder.map_or(0.0, |reorder| reorder.ratio), "held back"),
+        (config.duplicate, "twice"),
+        (config.corrupt, "corrupted"),
+    ];
+    for (ratio, word) in ratios.into_iter().filter(|(ratio, _)| *ratio > 0.0) {
+        parts.push(format!("{} % {word}", (ratio * 1e5).round() / 1e3));
+    }
+    if parts.is_empty() { "unimpaired".to_owned() } else { parts.join(", ") }
+}
+
+fn queue(config: &LinkConfig) -> String {
+    let limit = match config.queue {
+        QueueLimit::Unlimited => "an endless queue".to_owned(),
+        QueueLimit::Bytes(bytes) => format!("a queue of {bytes} B"),
+        QueueLimit::Time(time) => format!("a queue of {}", format_duration(time)),
+        QueueLimit::Packets(packets) => format!("a queue of {packets} packets"),
+    };
+    let (policy, ecn) = match &config.policy {
+        QueuePolicy::DropTail => return limit,
+        QueuePolicy::DropHead => ("drop-head", false),
+        QueuePolicy::CoDel(codel) => ("codel", codel.ecn),
+        QueuePolicy::FqCoDel(fair) => ("fq-codel", fair.codel.ecn),
+        QueuePolicy::Pie(pie) => ("pie", pie.ecn),
+        QueuePolicy::Red(red) => ("red", red.ecn),
+    };
+    format!("{limit} under {policy}{}", if ecn { " with ecn" } else { "" })
+}
+
+const fn loss_model(loss: &Loss) -> &'static str {
+    match loss {
+        Loss::None => "none",
+        Loss::Iid { .. } => "iid",
+        Loss::Gilbert { .. } => "gilbert",
+        Loss::GilbertElliott { .. } => "ge",
+        Loss::FourState { .. } => "4-state",
+        Loss::OnOff { .. } => "on-off",
+        Loss::Trace(_) => "trace",
+        Loss::Nth { .. } => "nth",
+    }
+}
+
+const fn variation_law(variation: &DelayVariation) -> &'static str {
+    match variation {
+        DelayVariation::Gaussian { .. } => "nr-gauss",
+        DelayVariation::Uniform { .. } => "uniform",
+        DelayVariation::Normal { .. } => "normal",
+        DelayVariation::Pareto { .. } => "pareto",
+        DelayVariation::ParetoNormal { .. } => "paretonormal",
+        DelayVariation::Table { .. } => "table",
+    }
 }
 
 /// Conditions from a time on.
@@ -36,4 +138,33 @@ pub struct Outage {
     pub down: bool,
     /// Whether packets are dropped or wait.
     pub pause: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netem::{CoDel, Mahimahi};
+
+    #[test]
+    fn a_path_is_described_in_the_order_in_which_a_packet_meets_it() {
+        assert_eq!(describe(&LinkConfig::default()), "unimpaired");
+        let trace = Mahimahi::parse("10\n").expect("a trace");
+        let config = LinkConfig {
+            serialiser: Serialiser::Trace { trace, phase: None },
+            queue: QueueLimit::Time(Duration::from_secs(1)),
+            policy: QueuePolicy::CoDel(CoDel { ecn: true, ..CoDel::default() }),
+            loss: Loss::Gilbert { mean: 0.02, burst: 3.0 },
+            delay: Duration::from_millis(40),
+            delay_variation: Some(DelayVariation::Uniform { max: Duration::from_millis(9), reordering: false }),
+            corrupt: 0.001,
+            ..LinkConfig::default()
+        };
+        let words = "a trace of 1.2Mbps on average, a queue of 1s under codel with ecn, 2 % lost (gilbert), 40ms, \
+                     uniform variation, 0.1 % corrupted";
+        assert_eq!(describe(&config), words);
+        let step = |at| NetworkStep { at, up: LinkConfig::default(), down: config.clone() };
+        let steps = vec![step(Instant::ZERO), step(Instant::from_secs(1))];
+        let plan = NetworkPlan { name: "x".to_owned(), steps };
+        assert_eq!(plan.describe(), format!("up unimpaired; down {words}; 1 change"));
+    }
 }

@@ -4,8 +4,8 @@ use super::{NetworkPlan, network::NetworkStep};
 use crate::clock::{Duration, Instant};
 use crate::scenario::check::Report;
 use crate::scenario::network::{Change, Network, Path, Step};
-use crate::scenario::path::PathChange;
-use netem::{LinkConfig, Loss};
+use crate::scenario::path::{PathChange, key, on_off};
+use netem::{LinkConfig, Loss, Serialiser};
 
 /// The longest step of a ramp.
 const RAMP_STEP: Duration = Duration::from_millis(100);
@@ -50,13 +50,15 @@ fn direction(
         }
         let mut next = if *reset { base.clone() } else { state.clone() };
         change.apply(&mut next);
-        if let Some(problem) = next.config.problems().first() {
-            let key = format!("{}.{name}.{}", step.path, problem.field);
-            let message = format!("from then on `{}` is {}", problem.field, problem.given);
-            report.fail(&key, message, format!("write {}", problem.allowed));
-        }
         busy_until = at + *ramp;
-        extend(&mut line, step, *ramp, &state.config, &next.config, report);
+        match next.config.problems().first() {
+            Some(problem) => {
+                let field = key(problem.field, &next.config);
+                let message = format!("from then on `{field}` is {}", problem.given);
+                report.fail(&format!("{}.{name}.{field}", step.path), message, format!("write {}", problem.allowed));
+            }
+            None => extend(&mut line, step, *ramp, &state.config, &next.config, report),
+        }
         state = next;
     }
     line.retain(|(at, _)| *at < end || *at == Instant::ZERO);
@@ -77,14 +79,21 @@ fn extend(
         return put(line, at, to.clone());
     }
     let n = ramp.as_nanos().div_ceil(RAMP_STEP.as_nanos()).min(1_000_000) as u32;
+    let refuse = |why: String| {
+        let help = "write ramp = \"0s\", or conditions of the same kind";
+        report.fail(&format!("{}.ramp", step.path), why, help);
+    };
     for i in 0..=n {
-        match mix(from, to, f64::from(i) / f64::from(n)) {
-            Ok(config) => put(line, at + ramp * i / n, config),
-            Err(why) => {
-                let help = "write ramp = \"0s\", or conditions of the same kind";
-                return report.fail(&format!("{}.ramp", step.path), why, help);
-            }
+        let config = match mix(from, to, f64::from(i) / f64::from(n)) {
+            Ok(config) => config,
+            Err(why) => return refuse(why.to_owned()),
+        };
+        // What does not ramp is new from the ramp's begin on, and may ask for more than the ramp has reached.
+        if let Some(problem) = config.problems().first() {
+            let field = key(problem.field, &config);
+            return refuse(format!("on the way `{field}` is {}, and may be {}", problem.given, problem.allowed));
         }
+        put(line, at + ramp * i / n, config);
     }
 }
 
@@ -102,6 +111,10 @@ fn mix(from: &LinkConfig, to: &LinkConfig, share: f64) -> Result<LinkConfig, &'s
         return Ok(to.clone());
     }
     let between = |a: f64, b: f64| a + (b - a) * share;
+    let shaped = |config: &LinkConfig| matches!(config.serialiser, Serialiser::Plan { .. } | Serialiser::Trace { .. });
+    if (shaped(from) || shaped(to)) && from.serialiser != to.serialiser {
+        return Err("there is no way between a rate and a plan or a trace");
+    }
     let rate = match (from.rate, to.rate) {
         (Some(a), Some(b)) => Some(between(a as f64, b as f64).round() as u64),
         (None, None) => None,
@@ -118,9 +131,12 @@ fn mix_loss(from: &Loss, to: &Loss, between: impl Fn(f64, f64) -> f64) -> Option
         Loss::Iid { .. } => Loss::Iid { p: 0.0 },
         Loss::Gilbert { burst, .. } => Loss::Gilbert { mean: 0.0, burst },
         Loss::GilbertElliott { p, r, .. } => Loss::GilbertElliott { p, r, h: 0.0, k: 0.0 },
-        // Between the other models and nothing there is no ramp.
-        _ => Loss::None,
+        Loss::FourState { p31, p32, p23, .. } => Loss::FourState { p13: 0.0, p31, p32, p23, p14: 0.0 },
+        Loss::None | Loss::OnOff { .. } | Loss::Trace(_) | Loss::Nth { .. } => Loss::None,
     };
+    if from == to {
+        return Some(to.clone());
+    }
     let from = if *from == Loss::None { zero(to) } else { from.clone() };
     let to = if *to == Loss::None { zero(&from) } else { to.clone() };
     match (from, to) {
@@ -133,6 +149,27 @@ fn mix_loss(from: &Loss, to: &Loss, between: impl Fn(f64, f64) -> f64) -> Option
             let (p, r, h, k) = (between(p, p2), between(r, r2), between(h, h2), between(k, k2));
             Some(Loss::GilbertElliott { p, r, h, k })
         }
+        (
+            Loss::FourState { p13, p31, p32, p23, p14 },
+            Loss::FourState { p13: b13, p31: b31, p32: b32, p23: b23, p14: b14 },
+        ) => Some(Loss::FourState {
+            p13: between(p13, b13),
+            p31: between(p31, b31),
+            p32: between(p32, b32),
+            p23: between(p23, b23),
+            p14: between(p14, b14),
+        }),
+        (from @ (Loss::OnOff { .. } | Loss::None), to @ (Loss::OnOff { .. } | Loss::None)) => {
+            mix_bursts(&from, &to, between)
+        }
         _ => None,
     }
+}
+
+/// Between bursts in time the ratio lost and the length of a burst go evenly; no loss is bursts that never come.
+fn mix_bursts(from: &Loss, to: &Loss, between: impl Fn(f64, f64) -> f64) -> Option<Loss> {
+    let length = |loss: &Loss| if let Loss::OnOff { bad, .. } = loss { Some(bad.as_secs_f64()) } else { None };
+    let (a, b) = (length(from).or(length(to))?, length(to).or(length(from))?);
+    let ratio = between(from.ratio(), to.ratio());
+    Some(on_off(ratio, Duration::from_secs_f64(between(a, b))))
 }

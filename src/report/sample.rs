@@ -514,7 +514,9 @@ fn link() -> LinkOutcome {
         delivered: 9,
         lost: 1,
         overflowed: 0,
+        marked: 0,
         duplicated: 0,
+        corrupted: 0,
         waiting: 0,
         flying: 0,
     }

@@ -4,7 +4,7 @@
 //! `Vec<u8>`, and the few machines (SRTP state, transport feedback) are told the time. What a stream *is*, what its
 //! statistics mean and when feedback is due belong to the floors above. Numbers come from the RFCs named in each file.
 
-mod bytes;
+pub(crate) mod bytes;
 pub mod extension;
 pub mod h264;
 pub mod header;

@@ -1,13 +1,14 @@
 //! The scenario file exactly as it is written: TOML, version 1, every key checked, every error found at once.
 //!
-//! A [`Scenario`] says what is wanted; `plan` draws from it, with a seed, what will happen. This module opens no file
-//! and reads no environment: text, `--set`s and a look-up of variables come in as arguments. The grammar is documented
+//! A [`Scenario`] says what is wanted; `plan` draws from it, with a seed, what will happen. Reading opens
+//! no file and asks no environment: text, `--set`s and look-ups of variables and of traces come in as arguments. The grammar is documented
 //! by [`schema`], and a test holds both to each other.
 
 pub mod arrivals;
 pub(crate) mod check;
 mod document;
 pub mod error;
+pub mod files;
 pub mod media;
 pub mod network;
 pub mod path;
@@ -29,6 +30,7 @@ use crate::media::MediaPlan;
 use document::{Origin, Source, Table, Value};
 pub(crate) use error::Errors;
 pub use error::ScenarioError;
+pub use files::{Files, beside, no_files};
 use section::{Section, Shape};
 
 static ROOT: Shape = Shape {
@@ -65,6 +67,8 @@ pub struct Settings<'a> {
     pub seed: Option<u64>,
     /// Looks up an environment variable (for `token_env`).
     pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// Looks up traces and tables of networks.
+    pub files: Files<'a>,
 }
 
 /// A scenario.
@@ -189,7 +193,7 @@ fn read_document(
         invalid_if,
         target: target::read(&section, settings.environment, seed),
         media: media::read(&section),
-        networks: network::read(&section),
+        networks: network::read(&section, settings.files),
         rooms: rooms::read(&section),
         populations: population::read(&section),
         thresholds: Vec::new(),

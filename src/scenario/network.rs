@@ -3,16 +3,17 @@
 //! Only what is written is changed: [`PathChange`] holds the fields of one `up` or `down`, and the same type serves the
 //! steps of a `schedule`. Limits of the fields themselves are netem's (`LinkConfig::problems`).
 
+use super::Files;
 use super::path::{self, PathChange};
 use super::section::{Section, Shape};
 use super::suggest::instead;
 use crate::clock::Duration;
-use netem::{LinkConfig, QueueLimit};
+use netem::{LinkConfig, QueueLimit, QueuePolicy};
 
 pub(crate) static NETWORK: Shape = Shape {
     name: "Network",
     keys: &["extends", "up", "down", "schedule"],
-    refused: &[("link_group", "links shared by several participants are not built yet")],
+    refused: &[("link_group", "links that several participants share are not built yet: each has links of its own")],
 };
 pub(crate) static STEP: Shape = Shape {
     name: "Step",
@@ -112,15 +113,15 @@ struct Written<'a> {
 }
 
 /// Reads `[network.*]`, in the file's order.
-pub(crate) fn read(root: &Section<'_>) -> Vec<Network> {
+pub(crate) fn read(root: &Section<'_>, files: Files<'_>) -> Vec<Network> {
     let written: Vec<Written<'_>> = root
         .named("network", |_| &NETWORK)
         .into_iter()
         .map(|(name, section)| Written {
             extends: section.text("extends", "write the name of a network or of a built-in profile"),
-            up: path::read(&section, "up"),
-            down: path::read(&section, "down"),
-            schedule: read_schedule(&section),
+            up: path::read(&section, "up", files),
+            down: path::read(&section, "down", files),
+            schedule: read_schedule(&section, files),
             section,
             name,
         })
@@ -152,17 +153,19 @@ fn root_origin(root: &Section<'_>, name: &str) -> super::document::Origin {
 
 /// Reports what netem cannot honour, at the field where it was written.
 fn report(section: &Section<'_>, path: &str, config: &LinkConfig) {
-    for problem in config.problems() {
-        let key = format!("{path}.{}", problem.field);
+    let fail = |field: &str, message: String, help: String| {
+        let key = format!("{path}.{field}");
         let below = key.strip_prefix(&format!("{}.", section.path)).unwrap_or(&key).to_owned();
-        let origin = section.table.locate(&below);
-        let field = problem.field;
-        section.errors.push(
-            &origin,
-            &key,
-            format!("`{field}` is {}", problem.given),
-            format!("write {}", problem.allowed),
-        );
+        section.errors.push(&section.table.locate(&below), &key, message, help);
+    };
+    let problems = config.problems();
+    if problems.is_empty() && config.policy != QueuePolicy::DropTail && !path::has_bottleneck(config) {
+        let help = "write a `rate` or a `trace`, or take the policy out".to_owned();
+        fail("queue.aqm", "nothing ever waits in this queue: the path has no rate".to_owned(), help);
+    }
+    for problem in problems {
+        let field = path::key(problem.field, config);
+        fail(&field, format!("`{field}` is {}", problem.given), format!("write {}", problem.allowed));
     }
 }
 
@@ -216,18 +219,18 @@ pub(crate) fn builtin(name: &str) -> Option<Network> {
     Some(Network { name: name.to_owned(), base, schedule: Vec::new() })
 }
 
-fn read_schedule(section: &Section<'_>) -> Option<Vec<Step>> {
+fn read_schedule(section: &Section<'_>, files: Files<'_>) -> Option<Vec<Step>> {
     if !section.has("schedule") {
         return None;
     }
     let help = "write a list of steps, as in [{ at = \"60s\", down = { rate = \"1Mbps\" } }]";
     let sections = section.tables("schedule", &STEP, help);
-    let mut steps: Vec<Step> = sections.iter().filter_map(read_step).collect();
+    let mut steps: Vec<Step> = sections.iter().filter_map(|step| read_step(step, files)).collect();
     steps.sort_by_key(|step| step.at);
     Some(steps)
 }
 
-fn read_step(step: &Section<'_>) -> Option<Step> {
+fn read_step(step: &Section<'_>, files: Files<'_>) -> Option<Step> {
     step.missing("at", "write when, from the start of the run, as in at = \"60s\"");
     let at = step.duration("at");
     let outage = step.has("outage");
@@ -249,8 +252,8 @@ fn read_step(step: &Section<'_>) -> Option<Step> {
         let ramp = step.duration("ramp").unwrap_or_default();
         Change::Conditions {
             reset,
-            up: Box::new(path::read(step, "up")),
-            down: Box::new(path::read(step, "down")),
+            up: Box::new(path::read(step, "up", files)),
+            down: Box::new(path::read(step, "down", files)),
             ramp,
         }
     };

@@ -7,11 +7,11 @@ use crate::clock::Duration;
 use crate::conference::Codec;
 use crate::media::source::Source;
 use crate::plan;
-use netem::{DelayVariation, Loss, QueueLimit};
+use netem::{CoDel, DelayVariation, Loss, QueueLimit, QueuePolicy, Serialiser};
 use proptest::prelude::*;
 
 /// The least that runs.
-const LEAST: &str =
+pub(super) const LEAST: &str =
     "version = 1\nname = \"x\"\n[run]\nduration = \"10s\"\n[[population]]\nname = \"viewers\"\ncount = 4\n";
 
 const MEDIA: &str =
@@ -21,16 +21,29 @@ fn environment(name: &str) -> Option<String> {
     (name == "SFU_TOKEN").then(|| "hunter2".to_owned())
 }
 
-fn read_with(text: &str, set: &[&str]) -> Result<(Scenario, plan::Plan), Vec<ScenarioError>> {
-    let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
-    plan::load("s.toml", text, &Settings { set: &set, seed: None, environment: &environment }, None)
+/// Files that scenarios of these tests may name.
+fn files(name: &str) -> Result<String, String> {
+    match name {
+        "lte.up" => Ok("0\n3\n3\n10\n".to_owned()),
+        "train.loss" => Ok("....x\n..xxx\n".to_owned()),
+        "wifi.dist" => Ok("-8192 0 0 8192\n".to_owned()),
+        "empty" => Ok("# nothing\n".to_owned()),
+        "descending" => Ok("1\n7\n5\n".to_owned()),
+        "traces/fading.mahimahi" => Ok(include_str!("../../scenarios/traces/fading.mahimahi").to_owned()),
+        other => Err(format!("{other} (No such file)")),
+    }
 }
 
-fn read(text: &str) -> Scenario {
+pub(super) fn read_with(text: &str, set: &[&str]) -> Result<(Scenario, plan::Plan), Vec<ScenarioError>> {
+    let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
+    plan::load("s.toml", text, &Settings { set: &set, seed: None, environment: &environment, files: &files }, None)
+}
+
+pub(super) fn read(text: &str) -> Scenario {
     read_with(text, &[]).unwrap_or_else(|errors| panic!("{}\n{errors:#?}", text)).0
 }
 
-fn errors(text: &str) -> Vec<ScenarioError> {
+pub(super) fn errors(text: &str) -> Vec<ScenarioError> {
     read_with(text, &[]).err().unwrap_or_default()
 }
 
@@ -214,18 +227,7 @@ fn every_documented_error_says_what_to_write_instead() {
         // Networks.
         ("[network.n]\nextends = \"nlc-3gg\"", "there is no network `nlc-3gg`", "did you mean `nlc-3g`?"),
         ("[network.none]\nextends = \"3g\"", "`none` is the name of the unimpaired path", "another name"),
-        (
-            "[network.n]\ndown = { queue = { aqm = \"codel\" } }",
-            "queue policies (`aqm`) are not built yet",
-            "queue = \"200ms\"",
-        ),
-        ("[network.n]\ndown = { trace = { mahimahi = \"x\" } }", "replaying traces is not built yet", ""),
         ("[network.n]\ndown = { jitter = \"5ms\" }", "what it adds is `delay_variation`", ""),
-        (
-            "[network.n]\ndown = { delay_variation = { dist = \"slot\" } }",
-            "slotted release of packets is not built yet",
-            "`nr-gauss`",
-        ),
         ("[network.n]\ndown = { loss = { p = 1.5 } }", "`p` is 1.5", "a ratio between 0 and 1"),
         (
             "[network.n]\ndown = { loss = { model = \"gilbert\", mean = 0.1, burst = 0.5 } }",
@@ -236,11 +238,6 @@ fn every_documented_error_says_what_to_write_instead() {
             "[network.n]\ndown = { loss = { model = \"gilbert\", mean = 0.9, burst = 2.0 } }",
             "`loss.mean` is 0.9",
             "burst/(1+burst)",
-        ),
-        (
-            "[network.n]\ndown = { loss = { model = \"gilbert\", mean = 0.1, burst = 2, domain = \"time\" } }",
-            "measured in time",
-            "",
         ),
         ("[network.n]\ndown = { loss = { model = \"ge\", p = 0.1, r = 0.1, h = 1 } }", "needs `k`", "k = 0.001"),
         ("[network.n]\ndown = { queue = \"200ms\" }", "`queue` is 200ms", "a limit in time needs a `rate`"),
@@ -591,7 +588,7 @@ fn credentials_come_from_the_environment_and_are_written_nowhere() {
 
 #[test]
 fn the_text_of_a_scenario_reads_back_as_the_same_scenario() {
-    for file in ["quickstart", "lossy", "churn", "whip", "thousand"] {
+    for file in ["quickstart", "lossy", "churn", "whip", "thousand", "access"] {
         let text = std::fs::read_to_string(format!("{}/scenarios/{file}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let (scenario, plan) = read_with(&text, &["run.duration=15s"]).unwrap();
         let again = scenario.redacted_text();
@@ -610,7 +607,8 @@ fn the_example_of_the_format_reads_in_what_is_built() {
     assert!(audio.dtx && audio.talk.is_some());
     assert_eq!(scenario.populations.len(), 2);
     let mobile = scenario.networks.iter().find(|network| network.name == "bad-mobile").unwrap();
-    assert_eq!(mobile.base.up.config.rate, Some(330_000), "from nlc-3g");
+    assert!(matches!(mobile.base.up.config.serialiser, Serialiser::Trace { phase: None, .. }), "{mobile:?}");
+    assert_eq!(mobile.base.down.config.policy, QueuePolicy::CoDel(CoDel::default()));
     assert_eq!(mobile.schedule.len(), 4);
     assert!(matches!(mobile.schedule[3].change, Change::Outage(rule) if rule.prob == 0.5));
     assert_eq!(scenario.thresholds.len(), 5, "one a comparison");
@@ -626,8 +624,8 @@ proptest! {
     /// Valid TOML of the format's own keys with values of every kind.
     #[test]
     fn any_values_are_read_without_panicking(
-        keys in prop::collection::vec((0usize..60, 0usize..24), 1..12),
-        set in prop::collection::vec((0usize..60, 0usize..24), 0..3),
+        keys in prop::collection::vec((0usize..75, 0usize..36), 1..12),
+        set in prop::collection::vec((0usize..75, 0usize..36), 0..3),
     ) {
         let paths = [
             "version", "name", "seed", "run", "run.duration", "run.warmup", "run.workers", "run.invalid_if", "target",
@@ -640,13 +638,21 @@ proptest! {
             "population.p.per_room", "population.p.publish", "population.p.subscribe", "population.p.network",
             "population.p.start", "population.p.start.arrivals", "population.p.session", "population.p.session.length",
             "population.p.timeouts", "threshold", "threshold.where", "output", "output.formats", "output.dir", "output.interval",
-            "population.p.start.concurrency",
+            "population.p.start.concurrency", "network.n.down.rate.plan", "network.n.down.rate.period", "network.n.down.trace",
+            "network.n.down.trace.mahimahi", "network.n.down.token_bucket", "network.n.down.queue.aqm", "network.n.down.slot",
+            "network.n.down.slot.min", "network.n.down.corrupt", "network.n.down.loss.burst", "network.n.down.loss.mean",
+            "network.n.down.loss.good", "network.n.down.loss.bad", "network.n.down.delay_variation.dist",
+            "network.n.down.delay_variation.sd",
         ];
         let values = [
             "1", "0", "-1", "9223372036854775807", "1.5", "nan", "inf", "true", "\"\"", "\"x\"", "\"10s\"", "\"1Mbps\"",
             "\"audio\"", "\"zipf\"", "[]", "[1]", "[\"a\"]", "{}", "{ dist = \"zipf\", s = 1, min = 1, max = 4 }",
             "[{ use = \"n\", weight = 1 }]", "[{ at = \"1s\", outage = \"1s\" }]", "1979-05-27",
             "{ arrivals = { process = \"poisson\", rate = \"2/s\" } }", "[{ t = \"0s\", n = 1 }]",
+            "\"lte.up\"", "\"train.loss\"", "\"codel\"", "\"pareto\"", "\"on-off\"", "\"0s\"", "\"500000h\"", "\"gilbert\"", "{ burst = \"15kB\" }",
+            "[{ at = \"0s\", rate = \"1Mbps\" }, { at = \"3s\", rate = \"2Mbps\", ramp = true }]",
+            "[{ at = \"1s\", ramp = \"1s\", down = { delay = \"1s\", loss = { model = \"on-off\", good = \"0s\", bad = \"0s\" } } }]",
+            "[{ at = \"1s\", ramp = \"1s\", down = { rate = \"1Mbps\", loss = { model = \"none\" } } }]",
         ];
         let text = format!("{LEAST}[[population]]\nname = \"p\"\ncount = 3\n");
         let sets: Vec<String> = keys.iter().chain(&set).map(|(k, v)| format!("{}={}", paths[*k], values[*v])).collect();

@@ -6,7 +6,8 @@
 
 use crate::clock::Instant;
 use crate::conference::TrackName;
-use crate::scenario::{Scenario, Settings};
+use crate::rtp::bytes::flip_bit;
+use crate::scenario::{Scenario, Settings, beside};
 use crate::seed::Seed;
 use crate::sfu::leg::Sent;
 use crate::sfu::room::StreamId;
@@ -42,7 +43,8 @@ impl Egress {
     pub fn of_file(file: &str, name: &str, seed: u64) -> Result<Self, String> {
         let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read `{file}`: {error}"))?;
         // Credentials of the file's target do not matter to its networks.
-        let settings = Settings { set: &[], seed: None, environment: &|_| Some(String::new()) };
+        let files = beside(file);
+        let settings = Settings { set: &[], seed: None, environment: &|_| Some(String::new()), files: &files };
         let scenario = Scenario::parse(file, &text, &settings)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let network = scenario.networks.iter().find(|network| network.name == name).ok_or_else(|| {
@@ -78,6 +80,8 @@ struct Crossing {
     to: SocketAddr,
     bytes: Vec<u8>,
     identity: Option<Identity>,
+    /// A bit of it was flipped, and it is neither SRTP nor SRTCP: the UDP checksum would have found it.
+    dropped: bool,
 }
 
 impl Packet for Crossing {
@@ -87,6 +91,15 @@ impl Packet for Crossing {
 
     fn identity(&self) -> Option<Identity> {
         self.identity
+    }
+
+    fn ecn_capable(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    fn corrupt(&mut self, bits: u64) {
+        self.dropped = self.bytes.first().is_none_or(|first| *first < 128);
+        flip_bit(&mut self.bytes, bits);
     }
 }
 
@@ -133,7 +146,7 @@ impl Downlink {
             return arrived.push((to, datagram));
         }
         let identity = self.identity(sent);
-        self.link.handle_packet(now, Crossing { to, bytes: datagram.into(), identity });
+        self.link.handle_packet(now, Crossing { to, bytes: datagram.into(), identity, dropped: false });
         self.take(arrived);
     }
 
@@ -149,6 +162,9 @@ impl Downlink {
 
     fn take(&mut self, arrived: &mut Vec<(SocketAddr, DatagramSend)>) {
         while let Some(delivery) = self.link.poll_output() {
+            if delivery.item.dropped {
+                continue;
+            }
             arrived.push((delivery.item.to, delivery.item.bytes.into()));
         }
     }

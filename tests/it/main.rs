@@ -3,6 +3,7 @@
 mod cli;
 mod interop;
 mod live;
+mod path;
 mod tidy;
 mod totality;
 mod turns;

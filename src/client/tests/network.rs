@@ -108,7 +108,15 @@ fn losses_are_handed_out_once() {
     let plan = steps();
     let mut network = Network::new(&plan, &[outage(100, 200, false, false, true)], &Seed::new(1));
     let source = SocketAddr::from(([127, 0, 0, 1], 1));
-    let item = || DownItem { session: 0, leg: 0, class: Class::Media, source, entered: at(0), bytes: vec![0; 99] };
+    let item = || DownItem {
+        session: 0,
+        leg: 0,
+        class: Class::Media,
+        source,
+        entered: at(0),
+        bytes: vec![0; 99],
+        damaged: false,
+    };
     network.down.handle_packet(at(50), item());
     network.handle_timeout(at(150), &plan);
     network.down.handle_packet(at(150), item());

@@ -286,12 +286,12 @@ fn rate(before: &mut Option<(Instant, Usage)>, now: Instant, usage: Usage) -> Op
 mod tests {
     use super::*;
     use crate::plan::load;
-    use crate::scenario::Settings;
+    use crate::scenario::{Settings, no_files};
 
     #[test]
     fn an_interval_is_shown_once_every_worker_has_reported_it() {
         let text = "version = 1\nname = \"x\"\n[run]\nduration = \"5s\"\n[[population]]\nname = \"a\"\ncount = 1\n";
-        let settings = Settings { set: &[], seed: None, environment: &|_| None };
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
         let (_, plan) = load("x.toml", text, &settings, None).expect("a scenario");
         let mut progress = Progress::new(&plan, String::new());
         let report = |progress: &mut Progress, reported| {

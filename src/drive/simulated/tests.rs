@@ -3,7 +3,7 @@
 use super::*;
 use crate::metrics::catalog::Metric;
 use crate::outcome::{MetricOutcome, io};
-use crate::scenario::Settings;
+use crate::scenario::{Settings, no_files};
 
 const RUN: &str = r#"
 version = 1
@@ -34,7 +34,7 @@ network = "path"
 "#;
 
 fn load(text: &str, seed: u64) -> (String, Plan) {
-    let settings = Settings { set: &[], seed: Some(seed), environment: &|_| None };
+    let settings = Settings { set: &[], seed: Some(seed), environment: &|_| None, files: &no_files };
     let (scenario, plan) =
         crate::plan::load("virtual.toml", text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}"));
     (scenario.redacted_text(), plan)
@@ -266,7 +266,9 @@ fn digest(outcome: &Outcome) -> String {
         }
     }
     for ((direction, class), [offered, delivered, lost, overflowed]) in books {
-        lines.push(format!("{direction} {class}: offered {offered} delivered {delivered} lost {lost} overflowed {overflowed}"));
+        lines.push(format!(
+            "{direction} {class}: offered {offered} delivered {delivered} lost {lost} overflowed {overflowed}"
+        ));
     }
     lines.join("\n")
 }

@@ -5,6 +5,7 @@
 
 use super::keys::{self, Part, Purpose};
 use super::{OpenError, SrtpProfile};
+use crate::rtp::bytes;
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::EncryptingKey;
 use aws_lc_rs::{constant_time, hmac};
@@ -27,12 +28,9 @@ pub(super) enum Cipher {
     Gcm { key: Box<LessSafeKey>, salt: [u8; 12] },
     /// AES in counter mode, HMAC-SHA1 over the result (RFC 3711 §4).
     CounterSha1 { key: Box<EncryptingKey>, mac: Box<hmac::Key>, salt: [u8; 14] },
-    /// No cipher: a fixed tag, as long as AES-GCM's, for the simulated world. What it protects from is one damaged tag.
+    /// No cipher: a sum in a tag as long as AES-GCM's, for the simulated world. It notices any one damaged bit.
     Modelled,
 }
-
-/// The tag of [`Cipher::Modelled`].
-const MODELLED_TAG: [u8; GCM_TAG_LEN] = [0x5A; GCM_TAG_LEN];
 
 impl Cipher {
     /// The cipher for one purpose under a master key and salt.
@@ -72,7 +70,10 @@ impl Cipher {
     pub fn seal_rtp(&self, buf: &mut Vec<u8>, start: usize, header_len: usize, ssrc: u32, index: u64) {
         let payload_at = start + header_len;
         match self {
-            Self::Modelled => buf.extend_from_slice(&MODELLED_TAG),
+            Self::Modelled => {
+                let tag = modelled_tag(&buf[start..], [0; INDEX_LEN]);
+                buf.extend_from_slice(&tag);
+            }
             Self::Gcm { key, salt } => seal_gcm(key, nonce(salt, ssrc, index), buf, start..payload_at, None),
             Self::CounterSha1 { key, mac, salt } => {
                 keys::encrypt(key, counter(salt, ssrc, index), &mut buf[payload_at..]);
@@ -86,8 +87,8 @@ impl Cipher {
     pub fn open_rtp(&self, packet: &mut [u8], header_len: usize, ssrc: u32, index: u64) -> Result<usize, OpenError> {
         match self {
             Self::Modelled => {
-                let (plain, tag) = packet.split_last_chunk().ok_or(OpenError::TooShort)?;
-                check_modelled(tag)?;
+                let (plain, tag) = packet.split_last_chunk::<GCM_TAG_LEN>().ok_or(OpenError::TooShort)?;
+                verify(&modelled_tag(plain, [0; INDEX_LEN]), tag)?;
                 plain.len().checked_sub(header_len).ok_or(OpenError::TooShort)
             }
             Self::Gcm { key, salt } => {
@@ -117,7 +118,8 @@ impl Cipher {
         let body_at = start + RTCP_CLEAR_LEN;
         match self {
             Self::Modelled => {
-                buf.extend_from_slice(&MODELLED_TAG);
+                let tag = modelled_tag(&buf[start..], trailer);
+                buf.extend_from_slice(&tag);
                 buf.extend_from_slice(&trailer);
             }
             Self::Gcm { key, salt } => {
@@ -153,8 +155,8 @@ impl Cipher {
         match self {
             Self::Modelled => {
                 let (rest, _) = packet.split_last_chunk::<INDEX_LEN>().ok_or(OpenError::TooShort)?;
-                let (plain, tag) = rest.split_last_chunk().ok_or(OpenError::TooShort)?;
-                check_modelled(tag)?;
+                let (plain, tag) = rest.split_last_chunk::<GCM_TAG_LEN>().ok_or(OpenError::TooShort)?;
+                verify(&modelled_tag(plain, trailer), tag)?;
                 Ok(plain.len())
             }
             Self::Gcm { key, salt } => {
@@ -234,8 +236,12 @@ fn sha1_tag(key: &hmac::Key, packet: &[u8], then: &[u8; 4]) -> [u8; SHA1_TAG_LEN
     *mac.sign().as_ref().first_chunk().expect("SHA-1 has 20 bytes")
 }
 
-fn check_modelled(tag: &[u8; GCM_TAG_LEN]) -> Result<(), OpenError> {
-    if *tag == MODELLED_TAG { Ok(()) } else { Err(OpenError::Authentication) }
+/// The sum of a packet and of what follows its tag.
+fn modelled_tag(packet: &[u8], trailer: [u8; INDEX_LEN]) -> [u8; GCM_TAG_LEN] {
+    let mut tag = [0x5A; GCM_TAG_LEN];
+    let sum = bytes::sum(packet).wrapping_add(u32::from_be_bytes(trailer).into());
+    tag[..8].copy_from_slice(&sum.to_le_bytes());
+    tag
 }
 
 fn verify(computed: &[u8], received: &[u8]) -> Result<(), OpenError> {

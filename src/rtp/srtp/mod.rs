@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// A session for the simulated world: nothing is encrypted, and everything is as long as under AES-128-GCM, which DTLS
-    /// agrees on between throng's participants and its SFU. A damaged tag is noticed, other damage is not.
+    /// agrees on between throng's participants and its SFU. Any one damaged bit is noticed.
     #[must_use]
     pub fn modelled() -> Self {
         let (tx, rx) = (

@@ -337,3 +337,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_modelled_session_is_as_long_as_a_real_one_and_notices_any_damaged_bit() {
+    let (mut tx, mut rx) = (Session::modelled(), Session::modelled());
+    let whole = sealed(&mut tx, 7);
+    assert_eq!(whole.len(), sealed(&mut ends(SrtpProfile::AeadAes128Gcm).0, 7).len());
+    for bit in 0..whole.len() * 8 {
+        let mut damaged = whole.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(Session::modelled().rx.open_rtp(&mut damaged).is_err(), "bit {bit}");
+    }
+    assert_eq!(open(&mut rx, &whole), Ok(7));
+    let plain = vec![0x80, 201, 0, 1, 0, 0, 0, 7];
+    let mut report = plain.clone();
+    tx.tx.seal_rtcp(&mut report);
+    assert_eq!(report.len(), plain.len() + SrtpProfile::AeadAes128Gcm.rtcp_overhead());
+    for bit in 0..report.len() * 8 {
+        let mut damaged = report.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        assert!(Session::modelled().rx.open_rtcp(&mut damaged).is_err(), "bit {bit}");
+    }
+    assert_eq!(rx.rx.open_rtcp(&mut report), Ok(&plain[..]));
+}

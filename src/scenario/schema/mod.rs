@@ -91,7 +91,8 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     fn shapes() -> Vec<&'static Shape> {
-        vec![
+        let mut shapes = path::shapes();
+        shapes.extend([
             &crate::scenario::ROOT,
             &run::RUN,
             &run::OUTPUT,
@@ -108,16 +109,6 @@ mod tests {
             &media::FRAME_MODEL,
             &network::NETWORK,
             &network::STEP,
-            &path::PATH,
-            &path::IID,
-            &path::GILBERT,
-            &path::GE,
-            &path::NO_LOSS,
-            &path::NR_GAUSS,
-            &path::NORMAL,
-            &path::UNIFORM,
-            &path::NO_VARIATION,
-            &path::REORDER,
             &rooms::ROOMS,
             &rooms::CONST,
             &rooms::UNIFORM,
@@ -135,7 +126,8 @@ mod tests {
             &arrivals::POINT,
             &threshold::THRESHOLD,
             &threshold::ABORT,
-        ]
+        ]);
+        shapes
     }
 
     /// The definition called `name`, or the alternative `Name.tag`.

@@ -1,6 +1,8 @@
 //! The datagrams of a modelled transport: what stands in front is what a demultiplexer reads, the rest is as long as the
 //! real one's. Sizes were read from str0m 0.25 with dimpl 0.9, ECDSA certificates and AES-128-GCM.
 
+use crate::rtp::bytes::sum;
+
 /// STUN's magic cookie (RFC 8489 §5).
 const MAGIC: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 /// USERNAME and USE-CANDIDATE (RFC 8489 §14.3, RFC 8445 §16.1), and an attribute that any receiver may ignore.
@@ -12,6 +14,8 @@ const FILLER: u16 = 0x8022;
 const REQUEST_LEN: usize = 112;
 /// A binding success response with XOR-MAPPED-ADDRESS (IPv4), MESSAGE-INTEGRITY and FINGERPRINT.
 const RESPONSE_LEN: usize = 64;
+/// Bytes of the sum at the end of a message.
+const SUM_LEN: usize = 8;
 /// A header of a STUN message, of one of its attributes.
 const STUN_HEADER: usize = 20;
 const ATTRIBUTE_HEADER: usize = 4;
@@ -59,8 +63,8 @@ impl Flight {
 
     /// The flight that a datagram is; `None` for none of ours.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let flight = Self::ALL.into_iter().find(|flight| Some(&(*flight as u8)) == bytes.get(3))?;
-        (flight.len() == bytes.len()).then_some(flight)
+        // What is damaged is no flight, as a record with a wrong checksum is none.
+        Self::ALL.into_iter().find(|flight| flight.len() == bytes.len() && flight.datagram() == bytes)
     }
 }
 
@@ -87,7 +91,7 @@ impl<'a> Stun<'a> {
     /// Reads a message; `None` when it is nothing that concerns us.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let header = bytes.first_chunk::<STUN_HEADER>()?;
-        if header[4..8] != MAGIC {
+        if header[4..8] != MAGIC || !is_whole(bytes) {
             return None;
         }
         let transaction = *header.last_chunk()?;
@@ -145,14 +149,21 @@ fn push(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
 }
 
-/// Fills a message up to `len` bytes and writes its length.
+/// Fills a message up to `len` bytes and writes its length, and at its end the sum that stands for its integrity.
 fn end(mut bytes: Vec<u8>, len: usize) -> Vec<u8> {
-    if let Some(room) = len.checked_sub(bytes.len() + ATTRIBUTE_HEADER) {
-        push(&mut bytes, FILLER, &vec![0; room]);
-    }
+    let room = len.saturating_sub(bytes.len() + ATTRIBUTE_HEADER).max(SUM_LEN).next_multiple_of(4);
+    push(&mut bytes, FILLER, &vec![0; room]);
     let length = (bytes.len() - STUN_HEADER) as u16;
     bytes[2..4].copy_from_slice(&length.to_be_bytes());
+    let body = bytes.len() - SUM_LEN;
+    let sum = sum(&bytes[..body]).to_le_bytes();
+    bytes[body..].copy_from_slice(&sum);
     bytes
+}
+
+/// Whether a message is as it was sent.
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.split_last_chunk().is_some_and(|(body, end)| sum(body).to_le_bytes() == *end)
 }
 
 #[cfg(test)]
@@ -173,6 +184,18 @@ mod tests {
         assert_eq!((bytes.len(), Stun::read(&bytes)), (64, Some(Stun::Response { transaction })));
         for flight in Flight::ALL {
             assert_eq!(Flight::read(&flight.datagram()), Some(flight));
+        }
+    }
+
+    #[test]
+    fn any_one_damaged_bit_is_noticed() {
+        let whole = [request([7; 12], "lTsql00n0MZFhtnI", "3vmQUOdHJMsHKlKL", true), response([7; 12])];
+        for mut bytes in whole.into_iter().chain(Flight::ALL.map(Flight::datagram)) {
+            for bit in 0..bytes.len() * 8 {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!((Stun::read(&bytes), Flight::read(&bytes)), (None, None), "bit {bit}");
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
         }
     }
 

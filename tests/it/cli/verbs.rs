@@ -145,7 +145,9 @@ fn completions_are_those_of_the_verbs() {
 fn help_names_the_verbs_and_the_exit_codes() {
     let dir = here();
     let help = throng(dir.path(), &["--help"]).exits(0).out;
-    for word in ["run", "check", "report", "quick", "init", "sfu", "schema", "metrics", "profiles", "completions"] {
+    for word in
+        ["run", "path", "check", "report", "quick", "init", "sfu", "schema", "metrics", "profiles", "completions"]
+    {
         assert!(help.contains(word), "{word}");
     }
     let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use throng::drive::live;
 use throng::media::{Found, Stamp};
 use throng::outcome::Outcome;
-use throng::scenario::Settings;
+use throng::scenario::{Settings, no_files};
 
 const MEDIA: &str = r#"
 [media.mic]
@@ -35,7 +35,7 @@ fn run(sfu: &Sfu, seconds: u32, population: &str) -> JoinHandle<Outcome> {
         "version = 1\nname = \"agree\"\nseed = 3\n[run]\nwarmup = \"0s\"\nduration = \"{seconds}s\"\ncooldown = \"0s\"\ninvalid_if = []\n[target]\nadapter = \"room\"\nurl = \"http://{}\"\n{MEDIA}\n{population}",
         sfu.http
     );
-    let settings = Settings { set: &[], seed: None, environment: &|_| None };
+    let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
     let loaded = throng::plan::load("agree.toml", &text, &settings, Some("it"));
     let (_, plan) = loaded.unwrap_or_else(|errors| panic!("{errors:?}"));
     let options = live::Options {

@@ -8,6 +8,7 @@ mod harness;
 mod keyframes;
 mod losses;
 mod outages;
+mod paths;
 mod read;
 mod remb;
 mod rooms;

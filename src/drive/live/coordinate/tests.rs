@@ -6,7 +6,7 @@ use crate::metrics::catalog::Metric;
 use crate::metrics::labels::Key;
 use crate::metrics::{Interval, Recorded, Recorder};
 use crate::outcome::Verdict;
-use crate::scenario::Settings;
+use crate::scenario::{Settings, no_files};
 
 const FOUR: &str = r#"
 version = 1
@@ -29,7 +29,7 @@ publish = ["mic"]
 "#;
 
 fn shared() -> Shared {
-    let settings = Settings { set: &[], seed: None, environment: &|_| None };
+    let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
     let plan = crate::plan::load("lost.toml", FOUR, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1;
     let transports = Factory::new(RunClock::start().epoch()).expect("DTLS can be set up");
     Shared::new(Arc::new(plan), transports, Ntp::from_unix_nanos(0), "http://127.0.0.1:9".to_owned(), false)

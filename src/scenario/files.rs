@@ -1,0 +1,55 @@
+//! Files that a scenario names (traces, tables): relative to its own, and never larger than anybody could mean.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Looks up the text of a file that a scenario names, or says why there is none.
+pub type Files<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
+/// The most bytes of a file: five minutes of a Mahimahi trace at 100 Mbit/s, or a loss trace of 16 million packets.
+const MOST: u64 = 16 << 20;
+
+/// [`Files`] of a scenario that may name none.
+///
+/// # Errors
+/// Always, with a sentence.
+pub fn no_files(_: &str) -> Result<String, String> {
+    Err("there are no files here".to_owned())
+}
+
+/// [`Files`] relative to the directory of the scenario `file`. What it hands out opens files; nothing else in this module
+/// does.
+pub fn beside(file: &str) -> impl Fn(&str) -> Result<String, String> + use<> {
+    let directory: PathBuf = Path::new(file).parent().unwrap_or(Path::new("")).to_owned();
+    move |name| {
+        let path = directory.join(name);
+        let refused = |error: std::io::Error| format!("{} ({error})", path.display());
+        let opened = std::fs::File::open(&path).map_err(refused)?;
+        let mut bytes = Vec::new();
+        opened.take(MOST + 1).read_to_end(&mut bytes).map_err(refused)?;
+        if bytes.len() as u64 > MOST {
+            return Err(format!("{} is larger than 16 MiB", path.display()));
+        }
+        String::from_utf8(bytes).map_err(|_| format!("{} is not text", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_beside_the_scenario_and_a_huge_one_is_not_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(dir.path().join("traces")).expect("a directory");
+        std::fs::write(dir.path().join("traces/a.txt"), "1\n2\n").expect("written");
+        std::fs::write(dir.path().join("b.txt"), [0xFF, 0xFE]).expect("written");
+        let scenario = dir.path().join("s.toml").display().to_string();
+        let files = beside(&scenario);
+        assert_eq!(files("traces/a.txt").as_deref(), Ok("1\n2\n"));
+        assert!(files("b.txt").unwrap_err().ends_with("is not text"));
+        assert!(files("nowhere").unwrap_err().contains("nowhere (No such file"));
+        // It never ends: the limit does.
+        assert!(files("/dev/zero").unwrap_err().contains("larger than 16 MiB"));
+    }
+}
