@@ -247,3 +247,6 @@ fn extension_map(negotiated: &BTreeMap<u8, String>) -> ExtensionMap {
     }
     map
 }
+
+#[cfg(test)]
+mod tests;
