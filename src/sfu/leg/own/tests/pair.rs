@@ -38,6 +38,7 @@ pub struct Peer {
     /// Plain compounds, and when they came.
     pub told: Vec<(Instant, Vec<u8>)>,
     pub sent: Vec<Sent>,
+    pub sent_to: Vec<SocketAddr>,
     pub outputs: Vec<String>,
     pub packets: Vec<Arc<Packet>>,
     extensions: ExtensionMap,
@@ -133,6 +134,7 @@ impl Peer {
             heard: vec![],
             told: vec![],
             sent: vec![],
+            sent_to: vec![],
             outputs: vec![],
             packets: vec![],
             extensions: extension_map(&extensions()),
@@ -218,7 +220,7 @@ impl Peer {
         while let Some(output) = self.leg.poll_output() {
             match output {
                 LegOutput::Transmit { to, datagram, sent } => {
-                    assert_eq!(to, self.address);
+                    self.sent_to.push(to);
                     self.sent.push(sent);
                     if !(self.lost_down)(&datagram) {
                         self.down.push_back((now + DELAY, datagram.into()));

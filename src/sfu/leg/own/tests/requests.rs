@@ -204,3 +204,19 @@ fn a_participant_that_says_goodbye_or_falls_silent_closes_its_leg() {
         assert!(pair.subscriber.outputs.contains(&"closed".to_owned()), "{:?}", pair.subscriber.outputs);
     }
 }
+
+#[test]
+fn a_participant_whose_address_changed_is_followed_once_it_has_checked() {
+    for factory in factories() {
+        let mut pair = Pair::new(&factory, PUBLISHED);
+        let before = pair.subscriber.address;
+        pair.subscriber.address = SocketAddr::from(([127, 0, 0, 1], 6_002));
+        pair.subscriber.sent_to.clear();
+        for sequence in 0..100 {
+            pair.publish(PUBLISHED, sequence, &Extensions::default());
+            pair.run(ms(100));
+        }
+        assert!(pair.subscriber.sent_to.contains(&before), "nobody knows at once");
+        assert_eq!(pair.subscriber.sent_to.last(), Some(&pair.subscriber.address), "{factory:?}");
+    }
+}
