@@ -328,6 +328,7 @@ fn every_packet_over(leg: LegKind) {
         let (client, base) = http(&server);
         client.get(format!("{base}/metrics")).send().await.expect("answers").text().await.expect("text")
     });
+    assert!(metrics.contains(&format!("throng_sfu_leg_info{{kind=\"{}\"}} 1", leg.name())), "{metrics}");
     assert!(metrics.contains("throng_sfu_participants{worker=\"0\"} 2"), "{metrics}");
     assert!(metrics.contains("throng_sfu_packets_in_total{worker=\"0\"} 200"), "{metrics}");
     assert!(metrics.contains("throng_sfu_packets_out_total{worker=\"0\"} 200"), "{metrics}");

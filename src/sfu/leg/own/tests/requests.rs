@@ -184,6 +184,8 @@ fn a_leg_that_closes_says_so_on_every_layer_and_nothing_follows() {
         assert!(pair.subscriber.outputs.contains(&"Closed".to_owned()), "{:?}", pair.subscriber.outputs);
         assert_eq!(pair.subscriber.outputs.iter().filter(|output| *output == "closed").count(), 1);
         assert_eq!(pair.subscriber.leg.poll_timeout(), None);
+        pair.subscriber.leg.handle_command(pair.now, LegCommand::StopSending(STREAM));
+        assert!(pair.subscriber.leg.poll_output().is_none());
         let heard = pair.subscriber.heard.len();
         pair.publish(PUBLISHED, 2, &Extensions::default());
         pair.run(ms(100));
