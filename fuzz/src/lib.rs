@@ -5,6 +5,7 @@
 //! is the datagram itself, or which seed it damages and where.
 
 mod codecs;
+mod legs;
 mod machines;
 mod packets;
 mod texts;
@@ -19,7 +20,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "rtp", seeds: packets::rtp_seeds, run: packets::rtp },
     Target { name: "rtcp", seeds: packets::rtcp_seeds, run: packets::rtcp },
     Target { name: "twcc", seeds: packets::twcc_seeds, run: packets::twcc },
@@ -33,6 +34,7 @@ pub const TARGETS: [Target; 13] = [
     Target { name: "whip", seeds: texts::whip_seeds, run: texts::whip },
     Target { name: "stream", seeds: machines::stream_seeds, run: machines::stream },
     Target { name: "netem", seeds: machines::netem_seeds, run: machines::netem },
+    Target { name: "leg", seeds: legs::leg_seeds, run: legs::leg },
 ];
 
 impl Target {

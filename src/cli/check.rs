@@ -2,6 +2,7 @@
 
 use super::load::ScenarioArguments;
 use super::{fail, print};
+use crate::conference::LegKind;
 use crate::plan::{Arrival, Forecast, Plan, target::AdapterPlan};
 use crate::scenario::secret::redact_url;
 use crate::units::{Bitrate, format_duration};
@@ -100,8 +101,12 @@ fn target(plan: &Plan) -> String {
                 1 => "1 worker".to_owned(),
                 n => format!("{n} workers"),
             };
+            let leg = match reference.leg {
+                LegKind::Str0m => "",
+                LegKind::Own => ", legs of throng's own",
+            };
             let egress = reference.egress.as_ref().map(|name| format!(", egress {name}")).unwrap_or_default();
-            format!("reference SFU, started by the run, {workers}{egress}")
+            format!("reference SFU, started by the run, {workers}{leg}{egress}")
         }
         AdapterPlan::Room { url } => format!("reference SFU at {}", redact_url(url)),
         AdapterPlan::WhipWhep(whip) => {

@@ -32,3 +32,27 @@ pub struct TransportParameters {
     /// Candidate attributes without `a=`, component 1: `"candidate:1 1 udp 2130706431 127.0.0.1 4000 typ host"`.
     pub candidates: Vec<String>,
 }
+
+/// What the reference SFU's ends of its participants' transports are made of.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum LegKind {
+    /// str0m, a whole WebRTC stack that throng did not write.
+    #[default]
+    Str0m,
+    /// throng's own transport, SRTP and RTP.
+    Own,
+}
+
+impl LegKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Str0m, Self::Own];
+
+    /// Its name, as the command line and scenarios have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Str0m => "str0m",
+            Self::Own => "own",
+        }
+    }
+}

@@ -4,13 +4,13 @@
 
 use super::section::{Section, Shape};
 use crate::clock::Duration;
+use crate::conference::LegKind;
 use std::fmt;
 
 pub(crate) static TARGET: Shape = Shape {
     name: "Target",
-    keys: &["adapter", "url", "whip", "whep", "auth", "quirks", "ice", "workers", "egress", "service", "process"],
+    keys: &["adapter", "url", "whip", "whep", "auth", "quirks", "ice", "workers", "leg", "egress", "service", "process"],
     refused: &[
-        ("leg", "choosing the SFU's leg is not built yet: it is str0m's"),
         ("policy", "policies of the reference SFU are not built yet"),
         ("apps", "apps of the reference SFU are not built yet"),
         ("relay", "relaying through TURN is not built yet"),
@@ -55,6 +55,8 @@ pub enum AdapterPlan {
 pub struct ReferencePlan {
     /// Media workers; 0 lets it choose.
     pub workers: usize,
+    /// What the SFU's legs are made of.
+    pub leg: LegKind,
     /// A seeded network on every subscriber's downlink, inside the SFU: built-in profile or `FILE.toml#name`.
     pub egress: Option<String>,
     /// Seed of `egress`: the run's.
@@ -173,6 +175,7 @@ pub(crate) fn read(root: &Section<'_>, environment: Environment<'_>, seed: u64) 
     let adapter = match family {
         Family::Reference => AdapterPlan::Reference(ReferencePlan {
             workers: section.integer("workers", 0..=1024).unwrap_or(0) as usize,
+            leg: section.choice("leg", &LegKind::ALL.map(|kind| (kind.name(), kind)), &[]).unwrap_or_default(),
             egress: section.text("egress", "write a built-in profile or \"FILE.toml#name\"").map(str::to_owned),
             egress_seed: seed,
             service: read_service(&section),
@@ -191,11 +194,11 @@ pub(crate) fn read(root: &Section<'_>, environment: Environment<'_>, seed: u64) 
 /// A key of another adapter would be ignored, so it is refused.
 fn refuse_foreign_keys(section: &Section<'_>, family: Family) {
     let (name, own): (&str, &[&str]) = match family {
-        Family::Reference => ("reference", &["workers", "egress", "service"]),
+        Family::Reference => ("reference", &["workers", "leg", "egress", "service"]),
         Family::Room => ("room", &["url", "process"]),
         Family::WhipWhep => ("whip-whep", &["whip", "whep", "auth", "quirks", "process"]),
     };
-    for key in ["url", "whip", "whep", "auth", "quirks", "workers", "egress", "service", "process"] {
+    for key in ["url", "whip", "whep", "auth", "quirks", "workers", "leg", "egress", "service", "process"] {
         if section.has(key) && !own.contains(&key) {
             let help = match (family, key) {
                 (Family::WhipWhep, "url") => {

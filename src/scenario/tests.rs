@@ -122,7 +122,12 @@ fn every_documented_error_says_what_to_write_instead() {
         ("[target]\nadapter = \"refrence\"", "`refrence` is no adapter", "did you mean `reference`?"),
         ("[target]\npolicy = \"x\"", "policies of the reference SFU are not built yet", ""),
         ("[target]\napps = []", "apps of the reference SFU are not built yet", ""),
-        ("[target]\nleg = \"own\"", "choosing the SFU's leg is not built yet", ""),
+        ("[target]\nleg = \"livekit\"", "`livekit` is no leg", "`str0m`"),
+        (
+            "[target]\nadapter = \"room\"\nurl = \"http://a\"\nleg = \"own\"",
+            "`leg` does not belong to adapter \"room\"",
+            "`url`",
+        ),
         (
             "[target]\nurl = \"http://127.0.0.1:1\"",
             "`url` does not belong to adapter \"reference\"",

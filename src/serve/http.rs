@@ -4,6 +4,7 @@ use super::door::{Command, Door, Heard, WorkerHandle};
 use super::metrics::{WorkerFacts, prometheus_text};
 use super::problem::Problem;
 use super::{websocket, whip};
+use crate::conference::LegKind;
 use crate::sfu::room::{Census, ConnectionId};
 use crate::units::Bytes;
 use axum::Router;
@@ -26,6 +27,7 @@ pub(super) struct Desk {
     doors: Vec<Door>,
     facts: Vec<WorkerFacts>,
     census: Arc<Census>,
+    leg: LegKind,
     pub message_limit: usize,
     next_connection: AtomicU64,
     /// WHIP and WHEP sessions by their unguessable names.
@@ -41,7 +43,7 @@ pub(super) struct Line {
 }
 
 impl Desk {
-    pub fn new(workers: &[WorkerHandle], census: Arc<Census>, message_limit: Bytes) -> Self {
+    pub fn new(workers: &[WorkerHandle], census: Arc<Census>, leg: LegKind, message_limit: Bytes) -> Self {
         let facts = workers.iter().map(|worker| WorkerFacts {
             address: worker.address,
             receive_buffer: worker.receive_buffer,
@@ -51,6 +53,7 @@ impl Desk {
             doors: workers.iter().map(|worker| worker.door.clone()).collect(),
             facts: facts.collect(),
             census,
+            leg,
             message_limit: usize::try_from(message_limit.0).unwrap_or(usize::MAX),
             next_connection: AtomicU64::new(1),
             sessions: Mutex::new(BTreeMap::new()),
@@ -125,5 +128,5 @@ async fn health(State(desk): State<Arc<Desk>>) -> Response {
 
 async fn metrics(State(desk): State<Arc<Desk>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], prometheus_text(&desk.facts)).into_response()
+    ([(header::CONTENT_TYPE, kind)], prometheus_text(desk.leg, &desk.facts)).into_response()
 }

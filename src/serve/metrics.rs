@@ -1,10 +1,12 @@
 //! `/metrics`: what the workers count, as OpenMetrics text, one series a worker.
 
 use super::counters::{Counters, get};
+use crate::conference::LegKind;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,8 +37,10 @@ const COUNTERS: [(&str, &str, Read); 10] = [
     ("strays", "Datagrams of no known participant", |c| &c.strays),
 ];
 
-pub(super) fn prometheus_text(workers: &[WorkerFacts]) -> String {
+pub(super) fn prometheus_text(leg: LegKind, workers: &[WorkerFacts]) -> String {
     let mut registry = Registry::with_prefix("throng_sfu");
+    let made_of = Info::new([("kind", leg.name())]);
+    registry.register("leg", "What the SFU's ends of its participants' transports are made of", made_of);
     let label = |index: usize| -> Label { [("worker", index.to_string())] };
     for (name, help, read) in COUNTERS {
         let family = Family::<Label, Counter>::default();

@@ -130,7 +130,7 @@ impl Server {
             workers.push(worker::start(index, ip, announced, start, &maker, rooms, faults).map_err(error)?);
         }
         let udp = workers.iter().map(|worker| worker.address).collect();
-        let desk = http::Desk::new(&workers, census, options.message_limit);
+        let desk = http::Desk::new(&workers, census, options.leg, options.message_limit);
         let (stop_http, stopped) = oneshot::channel();
         let router = http::router(Arc::new(desk));
         let http_task = tokio::spawn(async move {

@@ -264,8 +264,12 @@ fn payload(start: [u8; 4], number: u64) -> Vec<u8> {
 
 #[test]
 fn a_subscriber_gets_every_packet_of_a_publisher_though_its_path_loses_some() {
+    LegKind::ALL.into_iter().for_each(every_packet_over);
+}
+
+fn every_packet_over(leg: LegKind) {
     let runtime = runtime();
-    let server = runtime.block_on(Server::start(&options())).expect("starts");
+    let server = runtime.block_on(Server::start(&ServeOptions { leg, ..options() })).expect("starts");
     let (camera, mic) = (track("camera", "v", 1_000), track("mic", "a", 2_000));
     let (mut alice, mut bob) = (Peer::new(), Peer::new());
     bob.drop_every = 7;
@@ -324,6 +328,7 @@ fn a_subscriber_gets_every_packet_of_a_publisher_though_its_path_loses_some() {
         let (client, base) = http(&server);
         client.get(format!("{base}/metrics")).send().await.expect("answers").text().await.expect("text")
     });
+    assert!(metrics.contains(&format!("throng_sfu_leg_info{{kind=\"{}\"}} 1", leg.name())), "{metrics}");
     assert!(metrics.contains("throng_sfu_participants{worker=\"0\"} 2"), "{metrics}");
     assert!(metrics.contains("throng_sfu_packets_in_total{worker=\"0\"} 200"), "{metrics}");
     assert!(metrics.contains("throng_sfu_packets_out_total{worker=\"0\"} 200"), "{metrics}");
@@ -476,10 +481,15 @@ fn the_room_protocol_refuses_what_it_does_not_admit() {
 
 #[test]
 fn a_named_network_delays_what_subscribers_get_and_nothing_else() {
+    LegKind::ALL.into_iter().for_each(delayed_over);
+}
+
+fn delayed_over(leg: LegKind) {
     let runtime = runtime();
     // 100 ms towards the participant, none lost.
     let egress = Egress::named("3g", 7).expect("built in");
-    let server = runtime.block_on(Server::start(&ServeOptions { egress: Some(egress), ..options() })).expect("starts");
+    let server =
+        runtime.block_on(Server::start(&ServeOptions { leg, egress: Some(egress), ..options() })).expect("starts");
     let camera = track("camera", "v", 1_000);
     let (mut alice, mut bob) = (Peer::new(), Peer::new());
     let (_alice_says, _) = runtime.block_on(join(&server, "red", "alice", &mut alice, vec![camera.clone()]));

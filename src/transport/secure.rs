@@ -63,6 +63,8 @@ pub struct Secure {
     timeout: Option<Instant>,
     /// The newest unanswered binding request: the first bytes of its transaction id, and when it was sent.
     asked: Option<([u8; 8], Instant)>,
+    /// Where the check at hand came from, if it nominates its pair.
+    nominating: Option<SocketAddr>,
     ice_connected: bool,
     ended: bool,
 }
@@ -116,6 +118,7 @@ impl Secure {
             outputs: VecDeque::new(),
             timeout: None,
             asked: None,
+            nominating: None,
             ice_connected: false,
             ended: false,
         })
@@ -206,6 +209,7 @@ impl Secure {
             return;
         }
         self.note_answer(now, bytes);
+        self.nominating = (self.end != End::Participant && nominates(bytes)).then_some(source);
         let Ok(contents) = bytes.try_into() else { return };
         let receive = Receive { proto: Protocol::Udp, source, destination: self.local, contents };
         let at = self.factory.machine_time(now);
@@ -288,6 +292,10 @@ impl Secure {
     fn transmit(&mut self, now: Instant, to: SocketAddr, bytes: &[u8]) {
         match bytes.first() {
             Some(0..=3) => {
+                // Its integrity was right: a server follows a participant whose address changed (RFC 8445 §7.3.1.5).
+                if self.nominating == Some(to) && transaction(bytes, BINDING_SUCCESS).is_some() {
+                    self.peer = Some(to);
+                }
                 if let Some(id) = transaction(bytes, BINDING_REQUEST) {
                     self.asked = Some((id, now));
                 }
@@ -342,6 +350,25 @@ impl Secure {
 /// STUN message types (RFC 8489 §5).
 const BINDING_REQUEST: u16 = 0x0001;
 const BINDING_SUCCESS: u16 = 0x0101;
+
+/// The attribute that nominates a pair (RFC 8445 §16.1).
+const USE_CANDIDATE: u16 = 0x0025;
+
+/// Whether `bytes` is a binding request that nominates its pair.
+fn nominates(bytes: &[u8]) -> bool {
+    if transaction(bytes, BINDING_REQUEST).is_none() {
+        return false;
+    }
+    let mut rest = &bytes[20..];
+    while let Some(&[k0, k1, l0, l1]) = rest.first_chunk::<4>() {
+        if u16::from_be_bytes([k0, k1]) == USE_CANDIDATE {
+            return true;
+        }
+        let length = usize::from(u16::from_be_bytes([l0, l1])).next_multiple_of(4);
+        rest = rest.get(4 + length..).unwrap_or_default();
+    }
+    false
+}
 
 /// The first eight bytes of the transaction id, when `bytes` is a STUN message of this type.
 fn transaction(bytes: &[u8], kind: u16) -> Option<[u8; 8]> {

@@ -5,6 +5,7 @@ use super::worker::WorkerResult;
 use crate::client::Shared;
 use crate::clock::{Duration, Instant};
 use crate::conference::Cause;
+use crate::conference::LegKind;
 use crate::metrics::Recorded;
 use crate::metrics::catalog::Metric;
 use crate::metrics::measure::Measure;
@@ -101,7 +102,10 @@ pub(in crate::drive) fn target_name(plan: &Plan) -> String {
         AdapterPlan::Reference(_) if plan.run.world == scenario::World::Simulated => {
             "simulated reference SFU".to_owned()
         }
-        AdapterPlan::Reference(_) => "reference SFU".to_owned(),
+        AdapterPlan::Reference(reference) => match reference.leg {
+            LegKind::Str0m => "reference SFU".to_owned(),
+            LegKind::Own => "reference SFU with legs of throng's own".to_owned(),
+        },
         AdapterPlan::Room { url } => format!("room {}", redact_url(url)),
         AdapterPlan::WhipWhep(whip) => {
             let url = whip.whip.as_ref().or(whip.whep.as_ref());

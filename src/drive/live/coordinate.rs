@@ -135,7 +135,7 @@ fn start_target(plan: &Plan) -> Result<Option<Target>, DriveError> {
         }
         (None, AdapterPlan::Reference(reference)) => {
             let egress = reference.egress.clone().map(|network| (network, reference.egress_seed));
-            let spawn = ReferenceSpawn { workers: reference.workers, egress, cores: Vec::new() };
+            let spawn = ReferenceSpawn { workers: reference.workers, leg: reference.leg, egress, cores: Vec::new() };
             Target::reference(&spawn, START)
         }
         (None, AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_)) => return Ok(None),

@@ -7,6 +7,7 @@
 use super::clock::{RunClock, pause_thread};
 use super::machine::{self, Usage};
 use crate::clock::{Duration, Instant};
+use crate::conference::LegKind;
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{Signal, killpg};
@@ -33,6 +34,8 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 pub struct ReferenceSpawn {
     /// Media workers; 0 lets it choose.
     pub workers: usize,
+    /// What its legs are made of.
+    pub leg: LegKind,
     /// A network on every subscriber's downlink and its seed.
     pub egress: Option<(String, u64)>,
     /// Cores that it may run on; empty means all.
@@ -94,6 +97,7 @@ impl Target {
         if spawn.workers > 0 {
             command.args(["--workers", &spawn.workers.to_string()]);
         }
+        command.args(["--leg", spawn.leg.name()]);
         if let Some((network, seed)) = &spawn.egress {
             command.args(["--egress", network, "--seed", &seed.to_string()]);
         }

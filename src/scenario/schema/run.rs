@@ -49,6 +49,16 @@ pub enum Adapter {
     WhipWhep,
 }
 
+/// What the reference SFU's legs are made of.
+#[derive(JsonSchema, Debug)]
+#[schemars(rename_all = "kebab-case")]
+pub enum Leg {
+    /// str0m.
+    Str0m,
+    /// throng's own transport, SRTP and RTP.
+    Own,
+}
+
 /// What is tested.
 #[derive(JsonSchema, Debug)]
 #[schemars(deny_unknown_fields)]
@@ -71,6 +81,10 @@ pub struct Target {
     /// `reference`: its media workers; 0 lets it choose.
     #[schemars(extend("default" = 0))]
     pub workers: Option<u32>,
+    /// `reference`: what its ends of the participants' transports are made of: `str0m`, a WebRTC stack that throng did not
+    /// write, or throng's `own`.
+    #[schemars(extend("default" = "str0m"))]
+    pub leg: Option<Leg>,
     /// `reference`: a seeded network on every subscriber's downlink inside the SFU: a built-in profile or
     /// `FILE.toml#name`, relative to this file.
     pub egress: Option<String>,

@@ -12,36 +12,13 @@ mod packet;
 pub mod str0m;
 
 use crate::clock::Instant;
+pub use crate::conference::LegKind;
 use crate::conference::TransportParameters;
 use crate::sfu::room::{LegCommand, LegSetup, StreamId};
 use ::str0m::net::DatagramSend;
 pub use packet::Packet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// Which kind of leg an SFU has.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum LegKind {
-    /// Plain str0m.
-    #[default]
-    Str0m,
-    /// throng's own.
-    Own,
-}
-
-impl LegKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Str0m, Self::Own];
-
-    /// Its name, as the command line and scenarios have it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Str0m => "str0m",
-            Self::Own => "own",
-        }
-    }
-}
 
 /// What a leg has to say.
 #[derive(Debug)]

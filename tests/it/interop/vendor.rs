@@ -67,9 +67,13 @@ fn sound() -> Vec<u8> {
 
 #[test]
 fn what_a_foreign_stack_publishes_arrives_packet_for_packet() {
+    ["str0m", "own"].into_iter().for_each(published_over);
+}
+
+fn published_over(leg: &str) {
     const PACKETS: u16 = 120;
     let _cores = alone();
-    let sfu = Sfu::start(&[]);
+    let sfu = Sfu::start(&["--leg", leg]);
     let runtime = runtime();
     let peer = runtime.block_on(Peer::publish(&sfu.url("/whip/agree-it-1/stranger")));
     let running = run(&sfu, 7, "[[population]]\nname = \"viewers\"\ncount = 2\n");
@@ -123,8 +127,12 @@ fn stamps(packets: &[Got], payload_type: u8) -> Vec<Stamp> {
 
 #[test]
 fn what_throng_publishes_is_opened_by_a_foreign_stack_packet_for_packet() {
+    ["str0m", "own"].into_iter().for_each(opened_over);
+}
+
+fn opened_over(leg: &str) {
     let _cores = alone();
-    let sfu = Sfu::start(&[]);
+    let sfu = Sfu::start(&["--leg", leg]);
     let runtime = runtime();
     let publishers =
         "[[population]]\nname = \"publishers\"\ncount = 1\npublish = [\"mic\", \"cam\"]\nsubscribe = \"none\"\n";

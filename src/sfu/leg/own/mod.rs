@@ -123,6 +123,9 @@ impl Leg {
 
     /// Obeys a command of the rooms; [`LegCommand::Open`] and [`LegCommand::Close`] are for whoever keeps legs.
     pub fn handle_command(&mut self, now: Instant, command: LegCommand) {
+        if self.closed {
+            return;
+        }
         match command {
             LegCommand::Open(_) => {}
             LegCommand::Receive { track, parameters } => self.receiving.add(track, &parameters),
@@ -225,9 +228,6 @@ impl Leg {
     }
 
     fn close(&mut self, now: Instant) {
-        if self.closed {
-            return;
-        }
         self.sending.farewell(&mut self.rtcp);
         self.send_rtcp();
         self.transport.close(now);
@@ -247,3 +247,6 @@ fn extension_map(negotiated: &BTreeMap<u8, String>) -> ExtensionMap {
     }
     map
 }
+
+#[cfg(test)]
+mod tests;
