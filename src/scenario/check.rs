@@ -7,8 +7,12 @@ use super::run::World;
 use super::suggest::instead;
 use super::target::{AdapterPlan, ServicePlan};
 use super::threshold::{self, LabelValues, ThresholdPlan};
-use super::{Scenario, arrivals::Start, document::Table};
-use crate::conference::{Codec, MediaKind};
+use super::{
+    Scenario,
+    arrivals::Start,
+    document::{Table, Value},
+};
+use crate::conference::{Codec, LegKind, MediaKind};
 use std::collections::BTreeSet;
 
 /// Where a check reports.
@@ -53,12 +57,23 @@ fn check_world(scenario: &Scenario, report: &Report<'_>) {
             let message = "the egress network is one of the SFU that a live run starts";
             report.fail("target.egress", message, format!("put it on the viewers' `network`, or {live}"));
         }
+        (World::Simulated, AdapterPlan::Reference(reference)) if is_str0m(reference.leg, report) => {
+            let message = "str0m's leg needs real time and cryptography, which a simulated run does not have";
+            report.fail("target.leg", message, format!("write leg = \"own\", or {live}"));
+        }
         (World::Live, AdapterPlan::Reference(reference)) if reference.service != ServicePlan::default() => {
             let message = "what a packet costs is modelled in a simulated run only; a live SFU costs what it does";
             report.fail("target.service", message, "take `service` out, or write world = \"simulated\" in [run]");
         }
         (World::Live | World::Simulated, _) => {}
     }
+}
+
+/// Whether the file itself asks for str0m's leg; left out, a run has the one that fits it.
+fn is_str0m(leg: LegKind, report: &Report<'_>) -> bool {
+    let target = report.root.get("target").map(|entry| &entry.node.value);
+    let written = matches!(target, Some(Value::Table(target)) if target.get("leg").is_some());
+    leg == LegKind::Str0m && written
 }
 
 fn check_publish(scenario: &Scenario, population: &Population, report: &Report<'_>) {
