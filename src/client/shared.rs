@@ -75,7 +75,14 @@ impl Shared {
     #[must_use]
     pub fn key(&self, participant: u32, media: Option<u16>, due: Instant, rejoin: bool) -> Key {
         let plan = self.participant(participant);
-        Key { population: Some(plan.population), network: Some(plan.network), media, phase: self.phase(due), rejoin }
+        let (phase, spell) = (self.phase(due), self.plan.spell(due));
+        Key { population: Some(plan.population), network: Some(plan.network), media, phase, spell, rejoin }
+    }
+
+    /// The key of a sample of the run as a whole that was due at `due`.
+    #[must_use]
+    pub fn run_key(&self, due: Instant) -> Key {
+        Key { spell: self.plan.spell(due), ..Key::run(self.phase(due)) }
     }
 
     /// Whether an address may be sent to: loopback always, others only on the user's own word.

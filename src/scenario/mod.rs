@@ -8,6 +8,7 @@ pub mod arrivals;
 pub(crate) mod check;
 mod document;
 pub mod error;
+pub mod fault;
 pub mod media;
 pub mod network;
 pub mod path;
@@ -43,12 +44,12 @@ static ROOT: Shape = Shape {
         "network",
         "rooms",
         "population",
+        "fault",
         "threshold",
         "output",
     ],
     refused: &[
         ("extends", "a file that extends other files (`extends`) is not built yet; `network.X.extends` is"),
-        ("fault", "faults (`[[fault]]`) are not built yet; outages of a network are, in its `schedule`"),
         ("search", "searching for capacity (`[search]`) is not built yet"),
         ("baseline", "comparing with a baseline is not built yet"),
     ],
@@ -88,6 +89,8 @@ pub struct Scenario {
     pub rooms: rooms::Rooms,
     /// In the file's order.
     pub populations: Vec<population::Population>,
+    /// In the file's order.
+    pub faults: Vec<fault::Fault>,
     /// In the file's order.
     pub thresholds: Vec<threshold::ThresholdPlan>,
     /// What is written.
@@ -192,6 +195,7 @@ fn read_document(
         networks: network::read(&section),
         rooms: rooms::read(&section),
         populations: population::read(&section),
+        faults: fault::read(&section),
         thresholds: Vec::new(),
         output: run::read_output(&section),
         source: Source::default(),

@@ -79,7 +79,7 @@ fn expect(codec: Codec) -> Expect {
         origin: Origin { room: 3, publisher: Some(7), media: Some(1) },
         codec,
         feedback: Feedback { nack: true, pli: true, ..Feedback::default() },
-        key: Key { population: Some(1), network: Some(2), media: Some(1), phase: RunPhase::Warmup, rejoin: false },
+        key: Key { population: Some(1), network: Some(2), media: Some(1), phase: RunPhase::Warmup, spell: None, rejoin: false },
         intended_arrival: Some(Instant::from_millis(500)),
         subscribed: Instant::from_millis(900),
         first_frame: Duration::from_secs(5),
