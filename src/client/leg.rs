@@ -5,6 +5,7 @@
 
 use super::item::Class;
 use super::leg_receive::Received;
+use super::word::Word;
 use super::sink::Order;
 use super::turn::Turn;
 use crate::clock::{Duration, Instant};
@@ -95,6 +96,8 @@ pub(super) struct Leg {
     pub next_report: Option<Instant>,
     pub transport_sequence: u16,
     pub events: Vec<LegEvent>,
+    /// What is waited for after a fault, of what is published.
+    pub word: Word,
     /// Retransmissions on their way out.
     pub resends: Vec<Outgoing>,
     /// Transport-wide feedback on its way out, one compound each.
@@ -146,6 +149,7 @@ impl Leg {
             next_report: None,
             transport_sequence: seed.child("transport sequence").bits() as u16,
             events: Vec::new(),
+            word: Word::default(),
             resends: Vec::new(),
             arrivals: Vec::new(),
             by_ssrc: FxHashMap::default(),
@@ -248,7 +252,7 @@ impl Leg {
         let opened = match &carry {
             Carry::Open { url, .. } => Some(url),
             Carry::Request(request) => Some(&request.url),
-            Carry::Text(_) | Carry::Close => None,
+            Carry::Text(_) | Carry::Close | Carry::Abort => None,
         };
         if let Some(url) = opened {
             let secure = url.starts_with("https:") || url.starts_with("wss:");
@@ -262,12 +266,35 @@ impl Leg {
         while let Some(output) = self.path.0.poll_output() {
             match output {
                 StreamOutput::Opened { .. } => {}
+                StreamOutput::Delivered { token: Carriage::Up(carry), .. } if turn.barrier.broken => {
+                    self.refuse(turn, &carry);
+                }
                 StreamOutput::Delivered { token: Carriage::Up(carry), .. } => turn.order(self.index, carry),
                 StreamOutput::Delivered { token: Carriage::Down(carried), .. } => {
                     self.tell(turn, signalling::Input::Carried(carried));
                 }
             }
         }
+    }
+
+    /// Answers in the place of a port that nobody gets through to.
+    fn refuse(&mut self, turn: &mut Turn<'_>, carry: &Carry) {
+        let reason = "a fault keeps signalling from being opened".to_owned();
+        match carry {
+            Carry::Open { .. } => self.handle_carried(turn, Carried::Closed { reason, status: None }),
+            Carry::Request(request) => self.handle_carried(turn, Carried::RequestFailed { id: request.id, reason }),
+            Carry::Text(_) | Carry::Close | Carry::Abort => {}
+        }
+    }
+
+    /// The signalling connection breaks: nobody says goodbye, and both ends notice.
+    pub fn break_signalling(&mut self, turn: &mut Turn<'_>) {
+        if self.has_left || self.ended {
+            return;
+        }
+        turn.order(self.index, Carry::Abort);
+        let reason = "a fault broke the connection".to_owned();
+        self.tell(turn, signalling::Input::Carried(Carried::Closed { reason, status: None }));
     }
 
     fn handle_event(&mut self, turn: &mut Turn<'_>, event: signalling::Event) {
@@ -309,7 +336,10 @@ impl Leg {
             transport::Event::Keys(session) => {
                 let tag = session.profile().rtp_overhead();
                 self.srtp = Some(session);
-                if let Some(peer) = self.transport.as_ref().and_then(|transport| transport.only_peer()) {
+                // ICE that will restart may settle on another address then.
+                let restarts = turn.shared.restarts_ice(turn.me);
+                if let Some(peer) = self.transport.as_ref().and_then(|transport| transport.only_peer()).filter(|_| !restarts)
+                {
                     turn.sink.orders.push(Order::Connect { leg: self.index, peer });
                 }
                 self.start_publishing(turn, tag);

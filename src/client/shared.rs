@@ -4,7 +4,7 @@ use crate::clock::Instant;
 use crate::conference::MediaKind;
 use crate::metrics::labels::{Key, RunPhase};
 use crate::plan::target::AdapterPlan;
-use crate::plan::{ParticipantPlan, Plan};
+use crate::plan::{FaultKind, ParticipantPlan, Plan};
 use crate::rtp::ntp::Ntp;
 use crate::transport::Factory;
 use rustc_hash::FxHashMap;
@@ -63,6 +63,20 @@ impl Shared {
         let published = &self.participant(participant).publish;
         let mut of_kind = published.iter().copied().filter(|&index| self.plan.media[usize::from(index)].kind() == kind);
         of_kind.next().filter(|_| of_kind.next().is_none())
+    }
+
+    /// Whether the plan restarts a participant's ICE.
+    #[must_use]
+    pub fn restarts_ice(&self, participant: u32) -> bool {
+        let faults = &self.participant(participant).faults;
+        faults.iter().any(|&fault| matches!(self.plan.faults[usize::from(fault)].kind, FaultKind::IceRestart))
+    }
+
+    /// The port of the SFU's signalling.
+    #[must_use]
+    pub fn signalling_port(&self) -> u16 {
+        let plain = self.base_url.replace(['{', '}'], "");
+        url::Url::parse(&plain).ok().and_then(|url| url.port_or_known_default()).unwrap_or_default()
     }
 
     /// The phase of the run at `at`.

@@ -1,6 +1,7 @@
 //! Whole clients without a socket: against the reference SFU's own machines in memory, and against nothing at all.
 
 mod arbitrary;
+mod faults;
 mod network;
 mod rooms;
 mod whip;

@@ -72,6 +72,7 @@ pub fn empty() -> Outcome {
         links: Vec::new(),
         participants_detail: Vec::new(),
         health: Health::default(),
+        faults: Vec::new(),
         events: Vec::new(),
         environment: None,
     }

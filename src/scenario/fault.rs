@@ -21,6 +21,9 @@ pub(crate) static SELECT: Shape =
     Shape { name: "FaultSelect", keys: &["population", "network", "room", "fraction"], refused: &[] };
 pub(crate) static EXPECT: Shape = Shape { name: "FaultExpect", keys: &["recover_within"], refused: &[] };
 
+/// The most faults of one run.
+pub const MOST: usize = 64;
+
 /// One `[[fault]]`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Fault {
@@ -272,6 +275,10 @@ fn read_expect(section: &Section<'_>, kind: Option<&FaultKind>) -> Option<Durati
 
 /// Checks the faults against the rest of the file.
 pub(crate) fn check(scenario: &Scenario, report: &Report<'_>) {
+    if let Some(one_more) = scenario.faults.get(MOST) {
+        let message = format!("there are {} faults", scenario.faults.len());
+        report.fail(&one_more.path, message, format!("a run has at most {MOST}"));
+    }
     let mut names = BTreeSet::new();
     for fault in &scenario.faults {
         if !names.insert(&fault.name) {

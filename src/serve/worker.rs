@@ -48,14 +48,14 @@ const ADDRESS_LIMIT: usize = 32;
 
 pub(super) fn start(
     index: usize,
-    ip: IpAddr,
+    media: SocketAddr,
     announced: IpAddr,
     start: std::time::Instant,
     maker: &Maker,
     rooms: Rooms,
     faults: (Option<Egress>, Option<Misroute>),
 ) -> io::Result<WorkerHandle> {
-    let bound = Bound::bind(ip)?;
+    let bound = Bound::bind(media)?;
     let (address, receive_buffer) = (bound.address, bound.receive_buffer);
     let (sender, commands) = crossbeam_channel::unbounded();
     let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);

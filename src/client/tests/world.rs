@@ -44,6 +44,7 @@ pub struct World {
     to_sfu: VecDeque<(SocketAddr, Vec<u8>)>,
     to_clients: VecDeque<(SocketAddr, Vec<u8>)>,
     carried: VecDeque<(Place, u32, Carried)>,
+    dead: bool,
 }
 
 fn sfu_address() -> SocketAddr {
@@ -77,6 +78,7 @@ impl World {
             to_sfu: VecDeque::new(),
             to_clients: VecDeque::new(),
             carried: VecDeque::new(),
+            dead: false,
         }
     }
 
@@ -104,6 +106,29 @@ impl World {
                 self.obey();
             }
             self.exchange();
+        }
+    }
+
+    /// The SFU dies: nobody says goodbye, and connections break.
+    pub fn kill_sfu(&mut self) {
+        self.dead = true;
+        let config = RoomsConfig { limits: Limits::default(), ceiling: Bitrate::from_kbps(2_000), seed: Seed::new(6) };
+        self.rooms = Rooms::new(config, Arc::new(Census::default()));
+        self.legs.clear();
+        self.by_address.clear();
+        for (place, session) in std::mem::take(&mut self.connections).into_values() {
+            let closed = Carried::Closed { reason: "reset".to_owned(), status: None };
+            self.carried.push_back((place, session, closed));
+        }
+        self.exchange();
+    }
+
+    /// It is there again, and knows nobody; everybody is told which fault is over.
+    pub fn start_sfu(&mut self, fault: u16) {
+        self.dead = false;
+        let at = self.now;
+        for who in 0..self.clients.len() {
+            self.tell(who, |client, now, shared, sink| client.handle_fault_over(now, fault, at, shared, sink));
         }
     }
 
@@ -148,6 +173,11 @@ impl World {
     fn carry_out(&mut self, who: usize, order: Order) {
         match order {
             Order::Connect { .. } => {}
+            Order::Rebind { leg } => {
+                self.bound.retain(|_, place| *place != (who, leg));
+                self.next_port += 1;
+                self.bound.insert(SocketAddr::from(([127, 0, 0, 1], self.next_port)), (who, leg));
+            }
             Order::Bind { leg } => {
                 self.next_port += 1;
                 let local = SocketAddr::from(([127, 0, 0, 1], self.next_port));
@@ -162,6 +192,10 @@ impl World {
     fn carry(&mut self, place: Place, session: u32, carry: Carry) {
         let connection = self.connections.iter().find(|(_, owner)| **owner == (place, session)).map(|(id, _)| *id);
         match carry {
+            Carry::Open { .. } if self.dead => {
+                let reason = "nobody listens".to_owned();
+                self.carried.push_back((place, session, Carried::Closed { reason, status: None }));
+            }
             Carry::Open { .. } => {
                 self.connections.insert(ConnectionId(self.next_connection), (place, session));
                 self.next_connection += 1;
@@ -176,7 +210,7 @@ impl World {
                     self.obey();
                 }
             }
-            Carry::Close => {
+            Carry::Close | Carry::Abort => {
                 if let Some(connection) = connection {
                     self.connections.remove(&connection);
                     self.rooms.handle_input(self.now, room::Input::Disconnected(connection));

@@ -156,10 +156,16 @@ impl Progress {
     /// Samples the SFU's process and our own.
     pub fn sample(&mut self, now: Instant, shared: &Shared, target: Option<&mut Target>) {
         let key = Key::run(shared.phase(now.saturating_sub(self.interval)));
-        if let Some(usage) = target.and_then(|target| target.sample()) {
+        let usage = target.and_then(|target| target.sample());
+        if usage.is_none() {
+            // One that is away uses nothing that could be shown: a gap, and no zero.
+            self.forget_sfu();
+        }
+        if let Some(usage) = usage {
             self.sfu = Some(usage);
             let rate = rate(&mut self.sfu_before, now, usage);
             self.sfu_cpu = rate;
+            let key = shared.run_key(now.saturating_sub(self.interval));
             self.record_usage(key, usage, rate, Metric::SfuCpu, Metric::SfuRss);
         }
         if let Some(usage) = machine::own_usage() {
@@ -169,6 +175,11 @@ impl Progress {
         let interval = self.recorder.take_interval(self.next);
         self.next += 1;
         self.absorb(interval);
+    }
+
+    /// The SFU's process is gone, or another one: what it had used says nothing about what comes.
+    pub fn forget_sfu(&mut self) {
+        (self.sfu, self.sfu_cpu, self.sfu_before) = (None, None, None);
     }
 
     fn record_usage(&mut self, key: Key, usage: Usage, rate: Option<f64>, cpu: Metric, rss: Metric) {

@@ -62,6 +62,7 @@ fn outcome() -> Outcome {
         links: vec![],
         participants_detail: vec![],
         health: Health { valid: true, ..Health::default() },
+        faults: Vec::new(),
         events: vec![],
         environment: None,
     }

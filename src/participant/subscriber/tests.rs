@@ -56,6 +56,7 @@ struct Bench {
     counts: BTreeMap<Metric, u64>,
     ratios: BTreeMap<Metric, (u64, u64)>,
     samples: BTreeMap<Metric, Vec<(Instant, f64)>>,
+    delivered: Vec<(Instant, Instant, Option<Instant>)>,
     firsts: BTreeMap<First, Instant>,
     nacks: Vec<u16>,
     plis: Vec<u64>,
@@ -106,6 +107,7 @@ impl Bench {
             counts: BTreeMap::new(),
             ratios: BTreeMap::new(),
             samples: BTreeMap::new(),
+            delivered: Vec::new(),
             firsts: BTreeMap::new(),
             nacks: Vec::new(),
             plis: Vec::new(),
@@ -224,6 +226,7 @@ impl Bench {
                     (*part, *whole) = (*part + numerator, *whole + denominator);
                 }
                 Output::First(first, at) => assert_eq!(self.firsts.insert(first, at), None),
+                Output::Delivered { due, at, before } => self.delivered.push((due, at, before)),
             }
         }
     }
