@@ -20,6 +20,11 @@ impl Session {
         }
     }
 
+    /// A fault restarts ICE.
+    pub fn restart_ice(&mut self, turn: &mut Turn<'_>) {
+        self.legs.iter_mut().for_each(|leg| leg.restart_ice(turn));
+    }
+
     /// What it has that a fault may take until `until`: tracks of publishers who mean to stay, and what it publishes.
     pub fn possession(&self, shared: &Shared, now: Instant, until: Instant) -> Possession {
         let streams = self.legs.iter().flat_map(|leg| &leg.received.streams);
@@ -27,6 +32,7 @@ impl Session {
         let kept = streams.filter(|one| !one.ended && one.stream.has_delivered() && stays(one.publisher));
         Possession {
             tracks: kept.map(|one| one.name.clone()).collect(),
+            restarts: false,
             publishes: self.legs.iter().any(|leg| !leg.ended && !leg.publications.is_empty()),
         }
     }
@@ -58,6 +64,9 @@ impl Session {
                 if let Some(back) = incoming.back.take() {
                     recoveries.handle_track(turn, &incoming.name, back);
                 }
+            }
+            for _ in 0..std::mem::take(&mut leg.restarts) {
+                recoveries.handle_restarted(turn);
             }
             if let Some(back) = leg.word.back.take() {
                 recoveries.handle_word(turn, back);

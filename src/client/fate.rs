@@ -28,7 +28,8 @@ impl Client {
             let present = self.session.as_ref().filter(|session| session.is_in());
             if let Some(session) = present.filter(|_| !ends) {
                 let until = (plan.until + plan.recover_within.unwrap_or_default()).min(shared.plan.run.steady_until());
-                let had = session.possession(shared, at, until);
+                let mut had = session.possession(shared, at, until);
+                had.restarts = matches!(plan.kind, FaultKind::IceRestart);
                 self.recoveries.begin(fault, at, had);
             }
             if matches!(plan.kind, FaultKind::SignalDrop) {
@@ -38,6 +39,7 @@ impl Client {
             match (&plan.kind, &mut self.session) {
                 (FaultKind::SignalDrop, Some(session)) if !ends => session.break_signalling(&mut turn),
                 (FaultKind::NatRebind, Some(session)) if !ends => session.rebind(&mut turn),
+                (FaultKind::IceRestart, Some(session)) if !ends => session.restart_ice(&mut turn),
                 _ => {}
             }
             if ends {

@@ -96,6 +96,8 @@ pub(super) struct Leg {
     pub next_report: Option<Instant>,
     pub transport_sequence: u16,
     pub events: Vec<LegEvent>,
+    /// Restarts of ICE that ended with a pair that works.
+    pub restarts: u32,
     /// What is waited for after a fault, of what is published.
     pub word: Word,
     /// Retransmissions on their way out.
@@ -149,6 +151,7 @@ impl Leg {
             next_report: None,
             transport_sequence: seed.child("transport sequence").bits() as u16,
             events: Vec::new(),
+            restarts: 0,
             word: Word::default(),
             resends: Vec::new(),
             arrivals: Vec::new(),
@@ -308,6 +311,7 @@ impl Leg {
                 }
                 self.connect(turn, &transport);
             }
+            Event::Restarted(transport) => self.handle_restarted(turn, &transport),
             Event::Entered(entry) => self.events.push(LegEvent::Entered(entry)),
             Event::Left(participant) => self.events.push(LegEvent::Left(participant)),
             Event::Published { participant, track } => self.events.push(LegEvent::Published(participant, track)),
@@ -329,6 +333,22 @@ impl Leg {
         }
     }
 
+    /// Begins to restart ICE, on a transport that stands.
+    pub fn restart_ice(&mut self, turn: &mut Turn<'_>) {
+        if self.srtp.is_none() || self.has_left {
+            return;
+        }
+        if let Some(credentials) = self.transport.as_mut().map(|transport| transport.restart()) {
+            self.tell(turn, signalling::Input::Restart(credentials));
+        }
+    }
+
+    fn handle_restarted(&mut self, turn: &mut Turn<'_>, remote: &TransportParameters) {
+        let Some(transport) = &mut self.transport else { return };
+        let allowed = |address| turn.shared.allows(address);
+        transport.handle_restarted(turn.now, remote, allowed);
+    }
+
     /// One event of the transport.
     pub fn handle_transport(&mut self, turn: &mut Turn<'_>, event: transport::Event) {
         match event {
@@ -346,6 +366,7 @@ impl Leg {
                 self.next_report = Some(turn.now + REPORT_EVERY / 2);
                 self.events.push(LegEvent::Keys);
             }
+            transport::Event::Restarted => self.restarts += 1,
             transport::Event::Failed(cause, detail) => self.events.push(LegEvent::Failed(cause, detail)),
             transport::Event::Closed => {
                 self.events

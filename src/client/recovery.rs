@@ -22,6 +22,8 @@ pub(super) struct Possession {
     pub tracks: BTreeSet<String>,
     /// Whether it publishes.
     pub publishes: bool,
+    /// ICE that is to restart.
+    pub restarts: bool,
 }
 
 /// Recoveries that are not over.
@@ -113,6 +115,14 @@ impl Recoveries {
             if std::mem::take(&mut recovery.missing.publishes) {
                 recovery.note(back);
             }
+        }
+        self.settle(turn);
+    }
+
+    /// ICE has restarted: a pair works under new credentials. It takes media with it, which has its own say about time.
+    pub fn handle_restarted(&mut self, turn: &mut Turn<'_>) {
+        for recovery in self.list.iter_mut().filter(|recovery| recovery.is_over_by(turn.now)) {
+            recovery.missing.restarts = false;
         }
         self.settle(turn);
     }

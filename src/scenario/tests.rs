@@ -70,7 +70,7 @@ fn a_wrong_key_is_found_with_its_line_and_the_nearest_right_one() {
     assert_eq!(
         error(&format!("colour = 3\n{LEAST}")),
         "s.toml:1:1: colour: `colour` is not a key of the file; write one of `version`, `name`, `seed`, `run`, `target`, \
-         `media`, `network`, `rooms`, `population`, `threshold`, `output`"
+         `media`, `network`, `rooms`, `population`, `fault`, `threshold`, `output`"
     );
 }
 
@@ -94,7 +94,6 @@ fn text_that_is_not_toml_is_one_error_a_place() {
 fn every_documented_error_says_what_to_write_instead() {
     let cases: &[(&str, &str, &str)] = &[
         // Sections of the format that are not built yet.
-        ("[[fault]]\nkind = \"sfu-kill\"", "faults (`[[fault]]`) are not built yet", "take it out"),
         ("[search]\nwidth = 0.1", "searching for capacity", "take it out"),
         ("[output]\nkeep = { per_client = true }", "`output.keep` does not exist yet", "take it out"),
         ("[output]\nformats = [\"hdr\"]", "the format `hdr` is not built yet", "\"junit\""),
@@ -412,7 +411,7 @@ fn every_documented_error_says_what_to_write_instead() {
         ),
         (
             "[[threshold]]\nmetric = \"join.total\"\nexpect = \"p95 < 2s\"\nwhere = { phase = \"fault:kill\" }",
-            "faults are not built yet",
+            "there is no fault `kill`",
             "",
         ),
         (

@@ -5,7 +5,7 @@
 
 use super::dtls::{self, KeySlot};
 use crate::clock::{Duration, Instant};
-use crate::conference::{Cause, Setup, TransportParameters};
+use crate::conference::{Cause, Credentials, Setup, TransportParameters};
 use crate::rtp::srtp;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -73,6 +73,8 @@ pub enum Event {
     Failed(Cause, String),
     /// The peer closed the DTLS association. Nothing follows.
     Closed,
+    /// After a restart a candidate pair works under the new credentials.
+    Restarted,
     /// A STUN binding request of ours was answered after this long.
     RoundTrip(Duration),
 }
@@ -86,6 +88,12 @@ pub struct Secure {
     peer: Option<SocketAddr>,
     /// Candidates of the peer that can be used from here.
     candidates: usize,
+    /// Them, for a restart to begin anew with.
+    remote: Vec<Candidate>,
+    /// Our credentials of a restart that the other side has not answered.
+    offered: Option<IceCreds>,
+    /// It has, and no pair works yet under the new credentials: media stays where it is.
+    restarting: bool,
     outputs: VecDeque<Output>,
     timeout: Option<Instant>,
     /// The newest unanswered binding request: the first bytes of its transaction id, and when it was sent.
@@ -125,6 +133,9 @@ impl Secure {
             local,
             peer: None,
             candidates: 0,
+            remote: Vec::new(),
+            offered: None,
+            restarting: false,
             outputs: VecDeque::new(),
             timeout: None,
             asked: None,
@@ -166,20 +177,8 @@ impl Secure {
         offerer: bool,
         allowed: impl Fn(SocketAddr) -> bool,
     ) -> Result<(), (Cause, String)> {
-        let mut usable = 0;
-        for text in &remote.candidates {
-            let Ok(candidate) = Candidate::from_sdp_string(text) else { continue };
-            // TCP and mDNS candidates, and other families than our socket's, cannot be reached from here.
-            if candidate.proto() == Protocol::Udp
-                && candidate.addr().is_ipv4() == self.local.is_ipv4()
-                && allowed(candidate.addr())
-            {
-                self.rtc.add_remote_candidate(candidate);
-                usable += 1;
-            }
-        }
-        self.candidates = usable;
-        if usable == 0 {
+        self.add_candidates(remote, allowed);
+        if self.candidates == 0 {
             let offered = remote.candidates.len();
             return Err((
                 Cause::IceNoCandidate,
@@ -203,6 +202,51 @@ impl Secure {
         // Without a first timeout the ICE agent reports no deadline and never sends a check.
         self.handle_timeout(now);
         Ok(())
+    }
+
+    /// Adds the candidates of the other side that can be used.
+    fn add_candidates(&mut self, remote: &TransportParameters, allowed: impl Fn(SocketAddr) -> bool) {
+        self.remote.clear();
+        for text in &remote.candidates {
+            let Ok(candidate) = Candidate::from_sdp_string(text) else { continue };
+            // TCP and mDNS candidates, and other families than our socket's, cannot be reached from here.
+            if candidate.proto() == Protocol::Udp
+                && candidate.addr().is_ipv4() == self.local.is_ipv4()
+                && allowed(candidate.addr())
+            {
+                self.remote.push(candidate.clone());
+                self.rtc.add_remote_candidate(candidate);
+            }
+        }
+        self.candidates = self.remote.len();
+    }
+
+    /// New credentials, to be told to the other side; until it answers nothing changes.
+    pub fn restart(&mut self) -> Credentials {
+        let offered = IceCreds::new();
+        let credentials = Credentials { ufrag: offered.ufrag.clone(), pwd: offered.pass.clone() };
+        self.offered = Some(offered);
+        credentials
+    }
+
+    /// The other side answered a restart: pairs are checked anew under the credentials of both. Media goes on to where it
+    /// went until one of them works (RFC 8445 §9).
+    pub fn handle_restarted(
+        &mut self,
+        now: Instant,
+        remote: &TransportParameters,
+        allowed: impl Fn(SocketAddr) -> bool,
+    ) {
+        let Some(offered) = self.offered.take().filter(|_| !self.ended) else { return };
+        for candidate in std::mem::take(&mut self.remote) {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+        let mut direct = self.rtc.direct_api();
+        direct.set_local_ice_credentials(offered);
+        direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
+        self.restarting = true;
+        self.add_candidates(remote, allowed);
+        self.handle_timeout(now);
     }
 
     /// One datagram whose first byte is below 128 came from `source`.
@@ -321,6 +365,11 @@ impl Secure {
             {
                 self.ice_connected = true;
                 self.outputs.push_back(Output::Event(Event::IceConnected));
+            }
+            Rtc::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed)
+                if std::mem::take(&mut self.restarting) =>
+            {
+                self.outputs.push_back(Output::Event(Event::Restarted));
             }
             Rtc::IceConnectionStateChange(IceConnectionState::Disconnected) if self.ice_connected => {
                 self.fail("consent was lost: the server no longer answers STUN checks".to_owned());

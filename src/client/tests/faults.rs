@@ -63,11 +63,11 @@ fn joins(world: &World, who: usize) -> usize {
     world.said.iter().filter(|(of, said)| *of == who && matches!(said, ClientMessage::Join { .. })).count()
 }
 
-/// Seconds that a participant's videos stood still, and how many freezes there were.
-fn frozen(client: &Client, shared: &Shared) -> (f64, f64) {
-    let scalars = client.detail(shared).scalars;
-    let of = |metric: Metric| scalars.get(metric.name()).copied().unwrap_or_default();
-    (of(Metric::VideoFreezeTime), of(Metric::VideoFreezeCount))
+/// Seconds that a participant's video stood still until `end`, about, and how many freezes there were.
+fn frozen(client: &Client, shared: &Shared, end: f64) -> (f64, f64) {
+    let detail = client.detail(shared);
+    let of = |metric: Metric| detail.scalars.get(metric.name()).copied().unwrap_or_default();
+    (of(Metric::VideoFreezeRatio) * (end - detail.join_total.expect("it joined")), of(Metric::VideoFreezeCount))
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn blocked_datagrams_freeze_exactly_those_who_are_selected_and_signalling_goes_o
     assert!((0..3).all(|who| joins(&world, who) == 1), "nobody has to come back");
     let (clients, recorded, shared) = world.finish();
     for (who, client) in clients.iter().enumerate().skip(1) {
-        let (time, freezes) = frozen(client, &shared);
+        let (time, freezes) = frozen(client, &shared, 10.0);
         if selected.contains(&(who as u32)) {
             assert!((2.9..4.0).contains(&time), "{time} s");
         } else {
@@ -130,7 +130,7 @@ fn a_firewall_on_the_ports_of_media_is_a_freeze_and_one_on_signallings_is_none()
         let mut world = world(&fault);
         world.run(secs(9.0));
         let (clients, recorded, shared) = world.finish();
-        let (time, _) = frozen(&clients[1], &shared);
+        let (time, _) = frozen(&clients[1], &shared, 9.0);
         assert_eq!((1.9..3.5).contains(&time), froze, "{ports}: {time} s");
         assert_eq!(recovery(&recorded).0, 3);
         assert_eq!(recovery(&recorded).3 > 0.0, froze, "{ports}");
@@ -256,4 +256,29 @@ fn a_nat_that_forgets_is_followed_from_the_next_check_on() {
     assert_eq!((samples, censored), (1, 0));
     // Checks of a pair that works come every 3 s at most, and then a keyframe.
     assert!((0.02..4.0).contains(&longest), "{longest}");
+}
+
+#[test]
+fn ice_restarts_under_new_credentials_without_a_gap() {
+    let fault = "[[fault]]\nname = \"ice\"\nat = \"5s\"\nkind = \"ice-restart\"\nexpect = { recover_within = \"1s\" }\n";
+    let mut world = world(fault);
+    world.run(secs(10.0));
+    let restarts = world.said.iter().filter(|(_, said)| matches!(said, ClientMessage::Restart { .. })).count();
+    assert_eq!(restarts, 3);
+    assert!((0..3).all(|who| joins(&world, who) == 1));
+    let connected = world.orders.iter().any(|(_, order)| matches!(order, Order::Connect { .. }));
+    assert!(!connected, "a socket that may have to go elsewhere is not tied to an address");
+    let (clients, recorded, shared) = world.finish();
+    assert!(clients.iter().skip(1).all(|client| frozen(client, &shared, 10.0).1 == 0.0), "no gap");
+    assert_eq!(recovery(&recorded), (3, 0, 0.0, 0.0));
+}
+
+#[test]
+fn a_restart_that_nobody_answers_is_no_recovery() {
+    let fault = "[[fault]]\nname = \"ice\"\nat = \"5s\"\nkind = \"ice-restart\"\nselect = { population = \"viewers\" }\n";
+    let silent = "\n[[fault]]\nname = \"mute\"\nat = \"4s\"\nfor = \"30s\"\nkind = \"port-block\"\nports = \"signalling\"\n";
+    let mut world = world(&format!("{fault}{silent}"));
+    world.run(secs(9.0));
+    let (_, recorded, _) = world.finish();
+    assert_eq!((recovery(&recorded).0, recovery(&recorded).1), (2, 2));
 }

@@ -15,7 +15,7 @@ type Place = (usize, u8);
 
 struct SfuLeg {
     leg: str0m::Leg,
-    fragment: String,
+    fragments: Vec<String>,
 }
 
 /// Everything.
@@ -235,8 +235,15 @@ impl World {
                 room::Output::Leg { leg, command: LegCommand::Open(setup) } => {
                     let (opened, transport) = str0m::Leg::open(&self.maker, self.now, &setup).expect("can be used");
                     let fragment = transport.ufrag.clone();
-                    self.legs.insert(leg, SfuLeg { leg: opened, fragment });
+                    self.legs.insert(leg, SfuLeg { leg: opened, fragments: vec![fragment] });
                     self.rooms.handle_input(self.now, room::Input::LegOpened { leg, transport });
+                }
+                room::Output::Leg { leg, command: LegCommand::Restart(credentials) } => {
+                    let Some(known) = self.legs.get_mut(&leg) else { continue };
+                    let transport = known.leg.restart(self.now, &credentials);
+                    known.fragments.push(transport.ufrag.clone());
+                    self.rooms.handle_input(self.now, room::Input::LegRestarted { leg, transport });
+                    self.drain_leg(leg);
                 }
                 room::Output::Leg { leg, command } => {
                     let closes = matches!(command, LegCommand::Close);
@@ -314,7 +321,7 @@ impl World {
 
     fn reach_sfu(&mut self, from: SocketAddr, bytes: &[u8]) {
         let names = |fragment: &str| bytes.windows(fragment.len()).any(|part| part == fragment.as_bytes());
-        let named = self.legs.iter().find(|(_, known)| bytes[0] < 4 && names(&known.fragment)).map(|(id, _)| *id);
+        let named = self.legs.iter().find(|(_, known)| bytes[0] < 4 && known.fragments.iter().any(|fragment| names(fragment))).map(|(id, _)| *id);
         if let Some(id) = named {
             self.by_address.insert(from, id);
         }

@@ -6,6 +6,7 @@
 
 mod dtls;
 mod maker;
+mod nomination;
 pub mod str0m;
 
 pub use maker::Maker;
