@@ -63,10 +63,10 @@ impl Hands {
             match act {
                 Act::Kill => {
                     if let Some(killed) = target.take() {
+                        progress.note_killed(now, killed.sample());
                         self.addresses = killed.addresses().cloned();
                         killed.stop(Duration::ZERO);
                     }
-                    progress.forget_sfu();
                 }
                 Act::Start => self.start(fault, shared),
                 Act::Pause => {
@@ -114,6 +114,7 @@ impl Hands {
             Err(TryRecvError::Empty) => return,
             Ok(Ok(started)) => {
                 *target = started;
+                progress.forget_sfu();
                 crew.tell_all(&Command::FaultOver { fault: *fault, at: now });
                 let text = format!("{name}: the SFU serves again");
                 progress.events.push(RunEvent { at: now.as_secs_f64(), lasting: 0.0, kind: "fault".to_owned(), text });

@@ -55,6 +55,8 @@ pub(super) struct Progress {
     interval: Duration,
     next: u32,
     sfu_before: Option<(Instant, Usage)>,
+    /// What a process that was killed had used, until its last interval is sampled.
+    sfu_final: Option<Usage>,
     own_before: Option<(Instant, Usage)>,
     board: Board,
 }
@@ -90,6 +92,7 @@ impl Progress {
             interval: plan.output.interval,
             next: 0,
             sfu_before: None,
+            sfu_final: None,
             own_before: None,
             board: Board::new(plan, target),
         }
@@ -156,7 +159,7 @@ impl Progress {
     /// Samples the SFU's process and our own.
     pub fn sample(&mut self, now: Instant, shared: &Shared, target: Option<&mut Target>) {
         let key = Key::run(shared.phase(now.saturating_sub(self.interval)));
-        let usage = target.and_then(|target| target.sample());
+        let usage = target.and_then(|target| target.sample()).or(self.sfu_final.take());
         if usage.is_none() {
             // One that is away uses nothing that could be shown: a gap, and no zero.
             self.forget_sfu();
@@ -175,6 +178,12 @@ impl Progress {
         let interval = self.recorder.take_interval(self.next);
         self.next += 1;
         self.absorb(interval);
+    }
+
+    /// The SFU's process is about to be killed at `now`, having used this much: the interval that has ended is still its own.
+    pub fn note_killed(&mut self, now: Instant, usage: Option<Usage>) {
+        let has_ended = now >= Instant::ZERO + self.interval * (self.next + 1);
+        self.sfu_final = usage.filter(|_| has_ended);
     }
 
     /// The SFU's process is gone, or another one: what it had used says nothing about what comes.
