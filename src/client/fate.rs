@@ -122,9 +122,7 @@ impl Client {
     /// Where nothing gets through, no goodbye does: the SFU hears of it once signalling is carried again.
     fn hold_goodbyes(&mut self, session: u32, sink: &mut Sink) {
         if !self.network.carries_signalling() {
-            let is_goodbye = |order: &Order| {
-                matches!(order, Order::Carry { session: of, carry: Carry::Close | Carry::Text(_) | Carry::Request(_), .. } if *of == session)
-            };
+            let is_goodbye = |order: &Order| matches!(order, Order::Carry { session: of, carry: Carry::Close | Carry::Text(_) | Carry::Request(_), .. } if *of == session);
             self.held.extend(sink.orders.extract_if(.., |order| is_goodbye(order)));
         }
     }

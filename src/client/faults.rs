@@ -93,6 +93,7 @@ impl Firewall {
             FaultKind::PortBlock(Ports::These(ports)) => ports.contains(&port),
             _ => false,
         };
-        self.all == 0 && !(0..MOST_FAULTS.min(plan.faults.len())).any(|fault| self.some >> fault & 1 == 1 && closes(fault))
+        self.all == 0
+            && !(0..MOST_FAULTS.min(plan.faults.len())).any(|fault| self.some >> fault & 1 == 1 && closes(fault))
     }
 }

@@ -5,9 +5,9 @@
 
 use super::item::Class;
 use super::leg_receive::Received;
-use super::word::Word;
 use super::sink::Order;
 use super::turn::Turn;
+use super::word::Word;
 use crate::clock::{Duration, Instant};
 use crate::conference::protocol::{RosterEntry, RosterTrack};
 use crate::conference::{Cause, ReceiveParameters, SendParameters, TrackName, TransportParameters};
@@ -358,7 +358,8 @@ impl Leg {
                 self.srtp = Some(session);
                 // ICE that will restart may settle on another address then.
                 let restarts = turn.shared.restarts_ice(turn.me);
-                if let Some(peer) = self.transport.as_ref().and_then(|transport| transport.only_peer()).filter(|_| !restarts)
+                if let Some(peer) =
+                    self.transport.as_ref().and_then(|transport| transport.only_peer()).filter(|_| !restarts)
                 {
                     turn.sink.orders.push(Order::Connect { leg: self.index, peer });
                 }

@@ -1,8 +1,8 @@
 //! A participant's access network over time: both links, and what the plan changes about them and when.
 
+use super::faults::Firewall;
 use super::item::{DownItem, UpItem};
 use crate::clock::Instant;
-use super::faults::Firewall;
 use crate::plan::{FaultKind, NetworkPlan, Outage, Plan, Ports};
 use crate::seed::Seed;
 use netem::{Link, LinkConfig, OutageMode};
@@ -46,7 +46,11 @@ enum What {
     Begin(Outage),
     End(Outage),
     /// A fault of packets begins (false) or ends.
-    Fault { fault: u16, ends: bool, effect: Effect },
+    Fault {
+        fault: u16,
+        ends: bool,
+        effect: Effect,
+    },
 }
 
 /// What a fault does to packets.

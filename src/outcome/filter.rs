@@ -57,9 +57,8 @@ impl Filter {
     #[must_use]
     pub fn seconds(&self, times: &RunTimes) -> f64 {
         let of = |wanted: &dyn Fn(&SpellPlan) -> bool| {
-            let length = |spell: &SpellPlan| {
-                (spell.until.as_secs_f64().min(times.ended) - spell.from.as_secs_f64()).max(0.0)
-            };
+            let length =
+                |spell: &SpellPlan| (spell.until.as_secs_f64().min(times.ended) - spell.from.as_secs_f64()).max(0.0);
             self.spells.iter().filter(|spell| wanted(spell)).map(length).sum::<f64>()
         };
         match self.named {

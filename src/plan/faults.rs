@@ -103,7 +103,8 @@ impl Plan {
         let fraction = fault.select.fraction.unwrap_or(1.0);
         let quota = largest_remainder(count, &[fraction, 1.0 - fraction])[0] as usize;
         if quota == 0 {
-            let message = format!("`{}` happens to nobody: {count} people match, and {fraction} of them is none", fault.name);
+            let message =
+                format!("`{}` happens to nobody: {count} people match, and {fraction} of them is none", fault.name);
             report.fail(&format!("{}.select", fault.path), message, "select more people, or a larger fraction");
         }
         let order = shuffled(count, root.child("fault").child(&fault.name).child("select"));
@@ -182,7 +183,9 @@ fn spells(faults: &[FaultPlan], end: Instant) -> Vec<SpellPlan> {
     for edge in edges.windows(2) {
         let covering = all.iter().filter(|spell| spell.from <= edge[0] && edge[1] <= spell.until);
         // A fault is never hidden by the recovery from another one.
-        let Some(on) = covering.max_by_key(|spell| (!spell.spell.after, spell.from, spell.spell.fault)) else { continue };
+        let Some(on) = covering.max_by_key(|spell| (!spell.spell.after, spell.from, spell.spell.fault)) else {
+            continue;
+        };
         match flat.last_mut() {
             Some(last) if last.spell == on.spell && last.until == edge[0] => last.until = edge[1],
             _ => flat.push(SpellPlan { from: edge[0], until: edge[1], spell: on.spell }),

@@ -149,7 +149,13 @@ fn check_thresholds(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)],
         media: scenario.media.iter().map(|media| media.name.as_str()).collect(),
         codecs: codecs.into_iter().collect(),
         rooms: scenario.rooms.count,
-        faults: scenario.faults.iter().map(|fault| (fault.name.as_str(), !fault.kind.is_instant() && (fault.until > fault.at || fault.kind.is_of_sfu()))).collect(),
+        faults: scenario
+            .faults
+            .iter()
+            .map(|fault| {
+                (fault.name.as_str(), !fault.kind.is_instant() && (fault.until > fault.at || fault.kind.is_of_sfu()))
+            })
+            .collect(),
     };
     for (path, plan) in thresholds {
         for (label, (message, help)) in threshold::check_filter(plan, &values) {

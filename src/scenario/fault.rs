@@ -162,7 +162,8 @@ fn read_kind(section: &Section<'_>) -> Option<FaultKind> {
         ("ice-restart", FaultKind::IceRestart),
         ("nat-rebind", FaultKind::NatRebind),
     ];
-    let kind = section.choice("kind", &words, &[("clock-skew", "shifting clocks (`clock-skew`) does not exist yet")])?;
+    let kind =
+        section.choice("kind", &words, &[("clock-skew", "shifting clocks (`clock-skew`) does not exist yet")])?;
     if section.has("restart_after") && !matches!(kind, FaultKind::SfuKill { .. }) {
         let message = format!("`restart_after` does not belong to kind \"{}\"", kind.word());
         section.fail("restart_after", message, "take it out, or write kind = \"sfu-kill\"");
@@ -310,8 +311,7 @@ fn check_window(scenario: &Scenario, fault: &Fault, report: &Report<'_>) {
         report.fail(&format!("{}.at", fault.path), message, "begin within the measured window, or lengthen the run");
     } else if fault.until > until {
         let key = if matches!(fault.kind, FaultKind::SfuKill { .. }) { "restart_after" } else { "for" };
-        let message =
-            format!("it ends at {} s, and the measured window at {} s", seconds(fault.until), seconds(until));
+        let message = format!("it ends at {} s, and the measured window at {} s", seconds(fault.until), seconds(until));
         report.fail(&format!("{}.{key}", fault.path), message, "shorten it, begin earlier, or lengthen the run");
     } else if let Some(within) = fault.recover_within.filter(|within| fault.until + *within > scenario.run.end()) {
         let message = format!(
@@ -319,7 +319,11 @@ fn check_window(scenario: &Scenario, fault: &Fault, report: &Report<'_>) {
             seconds(fault.until + within),
             seconds(scenario.run.end())
         );
-        report.fail(&format!("{}.expect", fault.path), message, "leave time for it: begin earlier, or lengthen the run");
+        report.fail(
+            &format!("{}.expect", fault.path),
+            message,
+            "leave time for it: begin earlier, or lengthen the run",
+        );
     }
 }
 
@@ -377,7 +381,10 @@ fn check_pair(one: &Fault, other: &Fault, report: &Report<'_>) {
             .into_iter()
             .any(|(a, b)| matches!(a.kind, FaultKind::IceRestart) && b.kind.stops_signalling());
         if restarts {
-            let message = format!("ICE cannot restart without signalling, which `{}` and `{}` contradict", first.name, second.name);
+            let message = format!(
+                "ICE cannot restart without signalling, which `{}` and `{}` contradict",
+                first.name, second.name
+            );
             report.fail(&key, message, help);
         }
     }

@@ -590,9 +590,9 @@ fn credentials_come_from_the_environment_and_are_written_nowhere() {
 
 #[test]
 fn the_text_of_a_scenario_reads_back_as_the_same_scenario() {
-    for file in ["quickstart", "lossy", "churn", "whip", "thousand"] {
+    for file in ["quickstart", "lossy", "churn", "whip", "thousand", "faults"] {
         let text = std::fs::read_to_string(format!("{}/scenarios/{file}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        let (scenario, plan) = read_with(&text, &["run.duration=15s"]).unwrap();
+        let (scenario, plan) = read_with(&text, &["run.duration=35s"]).unwrap();
         let again = scenario.redacted_text();
         let (_, second) = read_with(&again, &[]).unwrap_or_else(|errors| panic!("{again}\n{errors:#?}"));
         assert_eq!(format!("{plan:?}"), format!("{second:?}"), "{again}");

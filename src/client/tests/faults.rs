@@ -126,7 +126,8 @@ fn what_a_fault_did_not_touch_took_no_time_to_recover() {
 #[test]
 fn a_firewall_on_the_ports_of_media_is_a_freeze_and_one_on_signallings_is_none() {
     for (ports, froze) in [("\"media\"", true), ("[9999]", true), ("\"signalling\"", false)] {
-        let fault = format!("[[fault]]\nname = \"x\"\nat = \"4s\"\nfor = \"2s\"\nkind = \"port-block\"\nports = {ports}\n");
+        let fault =
+            format!("[[fault]]\nname = \"x\"\nat = \"4s\"\nfor = \"2s\"\nkind = \"port-block\"\nports = {ports}\n");
         let mut world = world(&fault);
         world.run(secs(9.0));
         let (clients, recorded, shared) = world.finish();
@@ -161,7 +162,8 @@ fn who_loses_signalling_comes_back_once_it_may_with_a_new_session() {
     assert!((0..3).filter(|who| *who != selected).all(|who| joins(&world, who) == 1));
     let aborts = world.orders.iter().filter(|(_, order)| matches!(order, Order::Carry { carry: Carry::Abort, .. }));
     assert_eq!(aborts.count(), 1);
-    let left = world.milestones.iter().any(|(_, milestone)| matches!(milestone, Milestone::Left { .. } | Milestone::Failed));
+    let left =
+        world.milestones.iter().any(|(_, milestone)| matches!(milestone, Milestone::Left { .. } | Milestone::Failed));
     assert!(!left, "its place is not free meanwhile: {:?}", world.milestones);
     let (clients, recorded, shared) = world.finish();
     let detail = clients[selected].detail(&shared);
@@ -222,12 +224,17 @@ fn who_has_no_patience_does_not_come_back_and_is_censored() {
 #[test]
 fn patience_ends_after_as_many_attempts_as_the_population_has() {
     let fault = "[[fault]]\nname = \"drop\"\nat = \"4s\"\nfor = \"20s\"\nkind = \"signal-drop\"\nselect = { population = \"viewers\", fraction = 0.5 }\n";
-    let people = PEOPLE.replace("per_room = 2", "per_room = 2\nreconnect = { first = \"100ms\", factor = 2.0, max = \"1s\", attempts = 3 }");
+    let people = PEOPLE.replace(
+        "per_room = 2",
+        "per_room = 2\nreconnect = { first = \"100ms\", factor = 2.0, max = \"1s\", attempts = 3 }",
+    );
     let mut world = World::new(&format!("{ROOM}{people}{fault}"));
     world.run(secs(12.0));
     let (_, recorded, _) = world.finish();
     assert_eq!(counted(&recorded, Metric::SessionReconnects), 3);
-    let Some(Measure::Ratio(success)) = recorded.pooled(Metric::JoinSuccess, |key| key.rejoin) else { panic!("no ratio") };
+    let Some(Measure::Ratio(success)) = recorded.pooled(Metric::JoinSuccess, |key| key.rejoin) else {
+        panic!("no ratio")
+    };
     assert_eq!((success.numerator, success.denominator), (0, 1), "one join that failed, not three");
     assert_eq!(trend(&recorded, Metric::SessionReconnect, |_| true).1, 1);
 }
@@ -260,7 +267,8 @@ fn a_nat_that_forgets_is_followed_from_the_next_check_on() {
 
 #[test]
 fn ice_restarts_under_new_credentials_without_a_gap() {
-    let fault = "[[fault]]\nname = \"ice\"\nat = \"5s\"\nkind = \"ice-restart\"\nexpect = { recover_within = \"1s\" }\n";
+    let fault =
+        "[[fault]]\nname = \"ice\"\nat = \"5s\"\nkind = \"ice-restart\"\nexpect = { recover_within = \"1s\" }\n";
     let mut world = world(fault);
     world.run(secs(10.0));
     let restarts = world.said.iter().filter(|(_, said)| matches!(said, ClientMessage::Restart { .. })).count();
@@ -275,8 +283,10 @@ fn ice_restarts_under_new_credentials_without_a_gap() {
 
 #[test]
 fn a_restart_that_nobody_answers_is_no_recovery() {
-    let fault = "[[fault]]\nname = \"ice\"\nat = \"5s\"\nkind = \"ice-restart\"\nselect = { population = \"viewers\" }\n";
-    let silent = "\n[[fault]]\nname = \"mute\"\nat = \"4s\"\nfor = \"30s\"\nkind = \"port-block\"\nports = \"signalling\"\n";
+    let fault =
+        "[[fault]]\nname = \"ice\"\nat = \"5s\"\nkind = \"ice-restart\"\nselect = { population = \"viewers\" }\n";
+    let silent =
+        "\n[[fault]]\nname = \"mute\"\nat = \"4s\"\nfor = \"30s\"\nkind = \"port-block\"\nports = \"signalling\"\n";
     let mut world = world(&format!("{fault}{silent}"));
     world.run(secs(9.0));
     let (_, recorded, _) = world.finish();

@@ -321,7 +321,11 @@ impl World {
 
     fn reach_sfu(&mut self, from: SocketAddr, bytes: &[u8]) {
         let names = |fragment: &str| bytes.windows(fragment.len()).any(|part| part == fragment.as_bytes());
-        let named = self.legs.iter().find(|(_, known)| bytes[0] < 4 && known.fragments.iter().any(|fragment| names(fragment))).map(|(id, _)| *id);
+        let named = self
+            .legs
+            .iter()
+            .find(|(_, known)| bytes[0] < 4 && known.fragments.iter().any(|fragment| names(fragment)))
+            .map(|(id, _)| *id);
         if let Some(id) = named {
             self.by_address.insert(from, id);
         }

@@ -3,11 +3,11 @@
 use super::assemble::{self, Gathered};
 use super::clock::RunClock;
 use super::clock::pause_thread;
+use super::hands::Hands;
 use super::limits;
 use super::machine::{self, Canary, CpuTimes};
 use super::progress::Progress;
 use super::socket::Sources;
-use super::hands::Hands;
 use super::target::{Addresses, ProcessSpawn, ReferenceSpawn, Target};
 use super::worker::{Command, Connections, Report, Worker, WorkerResult};
 use crate::client::{Milestone, Shared};

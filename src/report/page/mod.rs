@@ -1,5 +1,6 @@
 //! `report.html`: one file, nothing fetched, no script, light and dark, wide and narrow, screen and paper.
 
+mod faults;
 mod first;
 mod generator;
 mod joins;
@@ -19,9 +20,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 /// Sections with their names in the navigation.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("joins", "Joins"),
     ("time", "Over time"),
+    ("faults", "Faults"),
     ("delay", "Delay"),
     ("networks", "Networks"),
     ("populations", "Populations"),
@@ -48,10 +50,11 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                 main {
                     (first::top(facts))
                     (first::first(facts, figures))
-                    (navigation(early))
+                    (navigation(early, !outcome.faults.is_empty()))
                     @if early { (generator::generator(facts, figures)) }
                     (joins::joins(facts, figures))
                     (time::over_time(facts, figures))
+                    (faults::faults(facts))
                     (time::delay(facts, figures))
                     @for (by, panels) in compared {
                         (people::groups(facts, *by, panels, match by { By::Network => &figures.networks, By::Population => &figures.populations }))
@@ -96,8 +99,9 @@ fn favicon(verdict: Verdict) -> String {
     )
 }
 
-fn navigation(early: bool) -> Markup {
-    let (first, rest): (Vec<_>, Vec<_>) = SECTIONS.iter().partition(|(id, _)| early && *id == "generator");
+fn navigation(early: bool, faults: bool) -> Markup {
+    let there = SECTIONS.iter().filter(|(id, _)| faults || *id != "faults");
+    let (first, rest): (Vec<_>, Vec<_>) = there.partition(|(id, _)| early && *id == "generator");
     html! {
         nav aria-label="Sections" { @for (id, name) in first.into_iter().chain(rest) { a href={ "#" (id) } { (name) } } }
     }

@@ -89,7 +89,9 @@ fn without_null(schema: &mut serde_json::Value) {
 #[cfg(test)]
 mod tests {
     use super::document;
-    use crate::scenario::{arrivals, fault, media, network, path, population, rooms, run, section::Shape, target, threshold};
+    use crate::scenario::{
+        arrivals, fault, media, network, path, population, rooms, run, section::Shape, target, threshold,
+    };
     use serde_json::Value;
     use std::collections::{BTreeMap, BTreeSet};
 

@@ -122,7 +122,10 @@ expect = { recover_within = "6s" }
     let cpu = ran.outcome.series.metrics.iter().find(|series| series.name == "sfu.cpu").expect("it is measured");
     assert!(cpu.values[3].is_some() && cpu.values[4].is_none(), "{:?}", cpu.values);
     assert!(ran.outcome.events.iter().any(|event| event.text.contains("serves again")));
-    assert_eq!(ran.outcome.thresholds.last().map(|one| (one.metric.as_str(), one.verdict)), Some(("fault.recovery", Verdict::Pass)));
+    assert_eq!(
+        ran.outcome.thresholds.last().map(|one| (one.metric.as_str(), one.verdict)),
+        Some(("fault.recovery", Verdict::Pass))
+    );
 }
 
 #[test]
