@@ -184,7 +184,7 @@ fn link(criterion: &mut Criterion) {
 }
 
 fn key() -> Key {
-    Key { population: Some(0), network: Some(0), media: Some(0), phase: RunPhase::Steady, rejoin: false }
+    Key { population: Some(0), network: Some(0), media: Some(0), phase: RunPhase::Steady, spell: None, rejoin: false }
 }
 
 fn stream(criterion: &mut Criterion) {

@@ -23,6 +23,9 @@ pub struct SfuArgs {
     /// Media workers, a thread and a UDP port each; a room lives on one. 0: one for every second core.
     #[arg(long, default_value_t = 0, value_name = "N")]
     workers: usize,
+    /// UDP ports of the media workers, in turn; free ones without it. A server that is started again gets its old ones.
+    #[arg(long, value_name = "PORT", value_delimiter = ',')]
+    media_ports: Vec<u16>,
     /// Most rooms.
     #[arg(long, default_value_t = Limits::default().rooms, value_name = "N")]
     max_rooms: usize,
@@ -86,6 +89,7 @@ impl SfuArgs {
             listen: self.listen,
             announce: self.announce,
             workers: if self.workers == 0 { (cores / 2).max(1) } else { self.workers },
+            media_ports: self.media_ports.clone(),
             limits: Limits {
                 rooms: self.max_rooms,
                 participants: self.max_participants,

@@ -58,6 +58,11 @@ impl Join {
         }
     }
 
+    /// An attempt is given up, and another one follows: it is over, and no join of its own.
+    pub fn abandon(&mut self, now: Instant, cause: Cause) {
+        let _ = self.clock.fail(now, Some(cause));
+    }
+
     /// Phases that have ended, in order.
     pub fn phases(&self) -> Vec<(Phase, Duration)> {
         self.clock.deltas().collect()

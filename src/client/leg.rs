@@ -7,6 +7,7 @@ use super::item::Class;
 use super::leg_receive::Received;
 use super::sink::Order;
 use super::turn::Turn;
+use super::word::Word;
 use crate::clock::{Duration, Instant};
 use crate::conference::protocol::{RosterEntry, RosterTrack};
 use crate::conference::{Cause, ReceiveParameters, SendParameters, TrackName, TransportParameters};
@@ -94,6 +95,10 @@ pub(super) struct Leg {
     pub next_report: Option<Instant>,
     pub transport_sequence: u16,
     pub events: Vec<LegEvent>,
+    /// Restarts of ICE that ended with a pair that works.
+    pub restarts: u32,
+    /// What is waited for after a fault, of what is published.
+    pub word: Word,
     /// Retransmissions on their way out.
     pub resends: Vec<Outgoing>,
     /// Transport-wide feedback on its way out, one compound each.
@@ -145,6 +150,8 @@ impl Leg {
             next_report: None,
             transport_sequence: seed.child("transport sequence").bits() as u16,
             events: Vec::new(),
+            restarts: 0,
+            word: Word::default(),
             resends: Vec::new(),
             arrivals: Vec::new(),
             by_ssrc: FxHashMap::default(),
@@ -249,7 +256,7 @@ impl Leg {
         let opened = match &carry {
             Carry::Open { url, .. } => Some(url),
             Carry::Request(request) => Some(&request.url),
-            Carry::Text(_) | Carry::Close => None,
+            Carry::Text(_) | Carry::Close | Carry::Abort => None,
         };
         if let Some(url) = opened {
             let secure = url.starts_with("https:") || url.starts_with("wss:");
@@ -263,12 +270,35 @@ impl Leg {
         while let Some(output) = self.path.0.poll_output() {
             match output {
                 StreamOutput::Opened { .. } => {}
+                StreamOutput::Delivered { token: Carriage::Up(carry), .. } if turn.barrier.broken => {
+                    self.refuse(turn, &carry);
+                }
                 StreamOutput::Delivered { token: Carriage::Up(carry), .. } => turn.order(self.index, carry),
                 StreamOutput::Delivered { token: Carriage::Down(carried), .. } => {
                     self.tell(turn, signalling::Input::Carried(carried));
                 }
             }
         }
+    }
+
+    /// Answers in the place of a port that nobody gets through to.
+    fn refuse(&mut self, turn: &mut Turn<'_>, carry: &Carry) {
+        let reason = "a fault keeps signalling from being opened".to_owned();
+        match carry {
+            Carry::Open { .. } => self.handle_carried(turn, Carried::Closed { reason, status: None }),
+            Carry::Request(request) => self.handle_carried(turn, Carried::RequestFailed { id: request.id, reason }),
+            Carry::Text(_) | Carry::Close | Carry::Abort => {}
+        }
+    }
+
+    /// The signalling connection breaks: nobody says goodbye, and both ends notice.
+    pub fn break_signalling(&mut self, turn: &mut Turn<'_>) {
+        if self.has_left || self.ended {
+            return;
+        }
+        turn.order(self.index, Carry::Abort);
+        let reason = "a fault broke the connection".to_owned();
+        self.tell(turn, signalling::Input::Carried(Carried::Closed { reason, status: None }));
     }
 
     fn handle_event(&mut self, turn: &mut Turn<'_>, event: signalling::Event) {
@@ -282,6 +312,7 @@ impl Leg {
                 }
                 self.connect(turn, &transport);
             }
+            Event::Restarted(transport) => self.handle_restarted(turn, &transport),
             Event::Entered(entry) => self.events.push(LegEvent::Entered(entry)),
             Event::Left(participant) => self.events.push(LegEvent::Left(participant)),
             Event::Published { participant, track } => self.events.push(LegEvent::Published(participant, track)),
@@ -303,6 +334,22 @@ impl Leg {
         }
     }
 
+    /// Begins to restart ICE, on a transport that stands.
+    pub fn restart_ice(&mut self, turn: &mut Turn<'_>) {
+        if self.srtp.is_none() || self.has_left {
+            return;
+        }
+        if let Some(credentials) = self.transport.as_mut().map(|transport| transport.restart()) {
+            self.tell(turn, signalling::Input::Restart(credentials));
+        }
+    }
+
+    fn handle_restarted(&mut self, turn: &mut Turn<'_>, remote: &TransportParameters) {
+        let Some(transport) = &mut self.transport else { return };
+        let allowed = |address| turn.shared.allows(address);
+        transport.handle_restarted(turn.now, remote, allowed);
+    }
+
     /// One event of the transport.
     pub fn handle_transport(&mut self, turn: &mut Turn<'_>, event: transport::Event) {
         match event {
@@ -310,13 +357,18 @@ impl Leg {
             transport::Event::Keys(session) => {
                 let tag = session.profile().rtp_overhead();
                 self.srtp = Some(session);
-                if let Some(peer) = self.transport.as_ref().and_then(|transport| transport.only_peer()) {
+                // ICE that will restart may settle on another address then.
+                let restarts = turn.shared.restarts_ice(turn.me);
+                if let Some(peer) =
+                    self.transport.as_ref().and_then(|transport| transport.only_peer()).filter(|_| !restarts)
+                {
                     turn.sink.orders.push(Order::Connect { leg: self.index, peer });
                 }
                 self.start_publishing(turn, tag);
                 self.next_report = Some(turn.now + REPORT_EVERY / 2);
                 self.events.push(LegEvent::Keys);
             }
+            transport::Event::Restarted => self.restarts += 1,
             transport::Event::Failed(cause, detail) => self.events.push(LegEvent::Failed(cause, detail)),
             transport::Event::Closed => {
                 self.events

@@ -1,5 +1,6 @@
 //! What a leg receives: which stream a packet belongs to, and the RTCP that its streams ask for.
 
+use super::recovery::Back;
 use super::shared::Shared;
 use super::story::Snapshot;
 use super::turn::Turn;
@@ -23,6 +24,8 @@ pub(super) struct Incoming {
     pub name: String,
     pub parameters: ReceiveParameters,
     pub media: Option<u16>,
+    /// Index of the publisher, where it is known.
+    pub publisher: Option<u32>,
     pub stream: subscriber::Stream,
     pub ssrc: u32,
     pub extensions: ExtensionMap,
@@ -30,6 +33,8 @@ pub(super) struct Incoming {
     pub ended: bool,
     /// Its totals when the measured window closed.
     pub totals: Option<Vec<(Metric, Scalar)>>,
+    /// It is back after a fault.
+    pub back: Option<Back>,
     fir_sequence: u8,
 }
 
@@ -166,11 +171,13 @@ impl Received {
             name,
             parameters,
             media,
+            publisher,
             stream,
             ssrc,
             extensions,
             ended: false,
             totals: None,
+            back: None,
             fir_sequence: 0,
         });
         self.dues.push(None);
@@ -410,6 +417,7 @@ fn drain_stream(
                 turn.ratio(metric, media, due, numerator, denominator)
             }
             Output::First(first, at) => firsts.push_back((first, at)),
+            Output::Delivered { due, at, before } => incoming.back = Some(Back::after_gap(due, at, before)),
         }
     }
 }

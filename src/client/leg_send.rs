@@ -158,13 +158,17 @@ impl Leg {
 
     /// Seals and writes what leaves our network now.
     pub fn emit(&mut self, turn: &mut Turn<'_>, load: &UpLoad) {
-        let outbox = &mut turn.sink.datagrams;
-        let start = outbox.bytes.len();
+        let start = turn.sink.datagrams.bytes.len();
         let to = match load {
-            UpLoad::Control { to, bytes } => return outbox.push(self.index, *to, bytes),
+            UpLoad::Control { to, .. } if !turn.lets(to.port()) => return,
+            UpLoad::Control { to, bytes } => return turn.sink.datagrams.push(self.index, *to, bytes),
             UpLoad::Rtcp { .. } | UpLoad::Media(_) => self.transport.as_ref().and_then(|transport| transport.peer()),
         };
         let (Some(to), Some(srtp)) = (to, &mut self.srtp) else { return };
+        if !turn.lets(to.port()) {
+            return;
+        }
+        let outbox = &mut turn.sink.datagrams;
         match load {
             UpLoad::Media(packet) => {
                 let Some(publication) = self.publications.get_mut(usize::from(packet.publication)) else { return };
@@ -258,7 +262,7 @@ impl Leg {
             Packet::Fir { requests, .. } => requests.for_each(|request| self.request_keyframe(turn.now, request.ssrc)),
             Packet::Remb(remb) => self.handle_remb(turn.now, &remb),
             // Arrivals of our packets; estimators that read them come with congestion control.
-            Packet::Transport(_) => {}
+            Packet::Transport(feedback) => self.word.handle_feedback(received, &feedback),
             // Signalling says who left; a stream that only stops is told by its packets.
             Packet::Bye(_) | Packet::Description(_) => {}
             Packet::ExtendedReport { .. } | Packet::Unknown { .. } | Packet::Malformed(_) => {}
@@ -268,9 +272,9 @@ impl Leg {
     fn handle_blocks(&mut self, turn: &mut Turn<'_>, received: Instant, blocks: impl Iterator<Item = ReportBlock>) {
         let arrival = turn.shared.ntp(received);
         for block in blocks {
-            if let Some(&index) = self.by_ssrc.get(&block.ssrc)
-                && let Some(rtt) = block.round_trip(arrival)
-            {
+            let Some(&index) = self.by_ssrc.get(&block.ssrc) else { continue };
+            self.word.handle_report(received, block.ssrc, block.highest_sequence);
+            if let Some(rtt) = block.round_trip(arrival) {
                 let media = Some(self.publications[usize::from(index)].media());
                 turn.record(Metric::RtpRtt, media, turn.now, rtt);
             }
@@ -369,7 +373,7 @@ impl Leg {
         }
         self.stirred = true;
         self.received.finish(turn);
-        if self.srtp.is_some() {
+        if self.srtp.is_some() && !turn.barrier.silent {
             let mut bytes = Vec::new();
             let mut ssrcs: Vec<u32> = self.publications.iter().map(|publication| publication.parameters.ssrc).collect();
             if ssrcs.is_empty() {
@@ -383,7 +387,9 @@ impl Leg {
         }
         self.adapter.handle_input(turn.now, signalling::Input::Leave);
         while let Some(output) = self.adapter.poll_output() {
-            if let signalling::Output::Carry(carry) = output {
+            if let signalling::Output::Carry(carry) = output
+                && !turn.barrier.broken
+            {
                 turn.order(self.index, carry);
             }
         }
@@ -394,6 +400,8 @@ impl Leg {
         while let Some(output) = self.transport.as_mut().and_then(|transport| transport.poll_output()) {
             if let Output::Datagram { to, bytes } = output
                 && turn.shared.allows(to)
+                && !turn.barrier.silent
+                && turn.lets(to.port())
                 && matches!(control_class(&bytes), super::item::Class::Dtls)
             {
                 turn.sink.datagrams.push(self.index, to, &bytes);

@@ -4,7 +4,11 @@
 //! crosses the link unsealed and is sealed where it leaves it; downlink datagrams carry the time they arrived, and
 //! measures use that, never the tick. It owns no socket and reads no clock.
 
+mod comeback;
 mod damage;
+mod disturbed;
+mod fate;
+mod faults;
 mod item;
 mod join;
 mod leg;
@@ -12,12 +16,14 @@ mod leg_receive;
 mod leg_send;
 mod network;
 mod parting;
+mod recovery;
 mod session;
 mod shared;
 mod sink;
 mod story;
 mod turn;
 mod window;
+mod word;
 
 #[cfg(test)]
 mod tests;
@@ -32,14 +38,17 @@ use crate::conference::Cause;
 use crate::metrics::catalog::Metric;
 use crate::outcome::{LinkOutcome, ParticipantDetail};
 use crate::signalling::Carried;
+use comeback::Comeback;
+use faults::Timeline;
 use item::DownItem;
 use network::Network;
 use parting::Parting;
-use session::{Ended, Session};
+use recovery::Recoveries;
+use session::{Begin, Session};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use story::Story;
-use turn::Turn;
+use turn::{Barrier, Turn};
 
 /// One participant.
 #[derive(Debug)]
@@ -52,6 +61,16 @@ pub struct Client {
     partings: Vec<Parting>,
     /// Number of the next session.
     next_session: u32,
+    /// Which of the planned stays it is in, and when that ends.
+    stay: (usize, Option<Instant>),
+    /// It lost its session, and is on the way back.
+    comeback: Option<Comeback>,
+    faults: Timeline,
+    recoveries: Recoveries,
+    /// For which recoveries, session and sources things were armed last.
+    armed: (u32, u32, usize),
+    /// Goodbyes that a fault holds up.
+    held: Vec<Order>,
     milestones: VecDeque<Milestone>,
     story: Story,
     /// When the session has something to do by itself, apart from its links.
@@ -82,11 +101,21 @@ impl Client {
         let network = &shared.plan.networks[usize::from(plan.network)];
         Self {
             index,
-            network: Network::new(network, &plan.outages, &plan.seed.child("network")),
+            network: Network::new(network, &plan.outages, &plan.seed.child("network")).with_faults(
+                &shared.plan,
+                &plan.faults,
+                shared.signalling_port(),
+            ),
             state: State::Waiting,
             session: None,
             partings: Vec::new(),
             next_session: 0,
+            stay: (0, None),
+            comeback: None,
+            faults: Timeline::new(&shared.plan, &plan.faults),
+            recoveries: Recoveries::default(),
+            armed: (0, 0, 0),
+            held: Vec::new(),
             milestones: VecDeque::new(),
             story: Story::default(),
             session_due: None,
@@ -97,10 +126,21 @@ impl Client {
 
     /// Begins to join; `intended` is when it was meant to.
     pub fn start(&mut self, now: Instant, intended: Instant, shared: &Shared, sink: &mut Sink) {
-        let number = self.next_session;
+        // What happened while it was away happened to nobody.
+        self.handle_faults(now, shared, sink);
+        let mut turn = self.turn(now, shared, sink);
+        let another_follows = match &mut self.comeback {
+            Some(comeback) => comeback.attempt(&mut turn),
+            None => {
+                let length = shared.participant(self.index).sessions.get(self.stay.0).and_then(|stay| stay.length);
+                self.stay.1 = length.map(|length| intended + length);
+                false
+            }
+        };
+        let begin = Begin { number: self.next_session, intended, leave_at: self.stay.1, another_follows };
         self.next_session += 1;
         self.state = State::Present;
-        let session = Session::new(shared, self.index, number, intended, now, &self.network.conditions());
+        let session = Session::new(shared, self.index, begin, now, &self.network.conditions());
         for leg in 0..session.legs() {
             sink.orders.push(Order::Bind { leg });
         }
@@ -169,6 +209,9 @@ impl Client {
     ) {
         let mut turn = self.turn(now, shared, sink);
         let Some(session) = &mut self.session else { return };
+        if !turn.lets(source.port()) {
+            return;
+        }
         let class = session.classify(leg, bytes);
         if self.network.down.pass(class as usize, bytes.len()) {
             session.deliver(&mut turn, leg, source, (entered, entered), bytes);
@@ -191,6 +234,8 @@ impl Client {
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
         let changed = self.change_network(now, shared, sink);
+        self.handle_faults(now, shared, sink);
+        self.release(sink);
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
             if changed {
@@ -245,7 +290,9 @@ impl Client {
         // Links of one who is not there only matter when it comes back: `start` catches up.
         let network = self.session.as_ref().and_then(|_| self.network.poll_timeout());
         let partings = self.partings.iter().filter_map(Parting::poll_timeout).min();
-        [self.session_due, away, network, partings].into_iter().flatten().min()
+        let faults = self.session.as_ref().and_then(|_| self.faults.poll_timeout());
+        let held = self.network.next_change().filter(|_| !self.held.is_empty());
+        [self.session_due, away, network, partings, faults, held].into_iter().flatten().min()
     }
 
     /// How long its downlink holds every packet at least: what is told that much later cannot be told apart. Nothing
@@ -294,6 +341,7 @@ impl Client {
             session.leave_in_order(&mut turn, now);
         }
         self.settle(now, shared, sink);
+        self.end_stories(now, shared, sink);
         // Its place is gone: it does not come back.
         self.state = State::Done;
     }
@@ -301,11 +349,14 @@ impl Client {
     /// Leaves in order: the run has ended. Joins that had not finished are censored.
     pub fn finish(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
         self.produce(now, now, shared, sink);
+        self.handle_faults(now, shared, sink);
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
             session.finish(&mut turn);
         }
         self.settle(now, shared, sink);
+        self.end_stories(now, shared, sink);
+        sink.orders.append(&mut self.held);
         self.state = State::Done;
     }
 
@@ -343,6 +394,11 @@ impl Client {
             arrival: session.map_or(now, |session| session.intended),
             session: session.map_or(0, |session| session.number),
             joined: session.is_some_and(|session| session.join.is_over()),
+            barrier: Barrier {
+                firewall: self.network.firewall(),
+                broken: self.faults.is_broken(),
+                silent: !self.network.carries_datagrams(),
+            },
         }
     }
 
@@ -355,6 +411,16 @@ impl Client {
             session.settle(&mut turn, &mut self.network);
             if session.take_joined() {
                 self.milestones.push_back(Milestone::Joined);
+                if let Some(comeback) = self.comeback.take() {
+                    comeback.succeed(&mut turn);
+                }
+            }
+            if !self.recoveries.is_empty() {
+                session.take_back(&mut turn, &mut self.recoveries);
+                let armed = (self.recoveries.version(), session.number, session.sources());
+                if std::mem::replace(&mut self.armed, armed) != armed {
+                    session.arm(now, &self.recoveries);
+                }
             }
             if let Some(ended) = session.poll_ended() {
                 self.handle_ended(now, ended, shared, sink);
@@ -366,32 +432,5 @@ impl Client {
     fn note_due(&mut self) {
         self.session_due = self.session.as_ref().and_then(|session| session.poll_timeout());
         self.frames_due = self.session.as_ref().and_then(|session| session.frames_due());
-    }
-
-    fn handle_ended(&mut self, now: Instant, ended: Ended, shared: &Shared, sink: &mut Sink) {
-        let Some(session) = self.session.take() else { return };
-        for leg in 0..session.legs() {
-            sink.orders.push(Order::Unbind { leg });
-        }
-        let number = session.number;
-        self.story.end(&session, &ended);
-        self.partings.extend(session.legs.into_iter().filter_map(|leg| Parting::of(number, leg)));
-        let plan = shared.participant(self.index).sessions.get(number as usize).copied();
-        let again = plan.and_then(|plan| plan.rejoin_after);
-        match ended {
-            Ended::Failed(..) => {
-                self.milestones.push_back(Milestone::Failed);
-                self.state = State::Done;
-            }
-            Ended::Lost(..) => {
-                self.milestones.push_back(Milestone::Left { at: now });
-                self.state = State::Done;
-            }
-            Ended::Left { at } => {
-                self.milestones.push_back(Milestone::Left { at });
-                self.state = again.map_or(State::Done, |after: Duration| State::Away { until: at + after });
-            }
-            Ended::Run => self.state = State::Done,
-        }
     }
 }

@@ -1,8 +1,9 @@
 //! A participant's access network over time: both links, and what the plan changes about them and when.
 
+use super::faults::Firewall;
 use super::item::{DownItem, UpItem};
 use crate::clock::{Duration, Instant};
-use crate::plan::{NetworkPlan, Outage};
+use crate::plan::{FaultKind, NetworkPlan, Outage, Plan, Ports};
 use crate::seed::Seed;
 use netem::{Link, LinkConfig, OutageMode, Serialiser};
 
@@ -18,6 +19,11 @@ pub struct Network {
     next: usize,
     outages: (u32, u32),
     pauses: (u32, u32),
+    /// Faults that let no datagram through.
+    blocks: u32,
+    /// Faults that let no signalling through.
+    silences: u32,
+    firewall: Firewall,
     /// Lost and offered packets that were taken already.
     taken: (u64, u64),
 }
@@ -41,6 +47,23 @@ enum What {
     Step(usize),
     Begin(Outage),
     End(Outage),
+    /// A fault of packets begins (false) or ends.
+    Fault {
+        fault: u16,
+        ends: bool,
+        effect: Effect,
+    },
+}
+
+/// What a fault does to packets.
+#[derive(Clone, PartialEq, Debug)]
+enum Effect {
+    /// No datagram gets through.
+    Block,
+    /// Nothing gets through.
+    Partition,
+    /// These ports of the SFU are closed; `true` where signalling's is among them.
+    Ports(Ports, bool),
 }
 
 /// The state of both directions after a change, for the signalling streams that share the path.
@@ -50,9 +73,9 @@ pub struct Conditions {
     pub up: LinkConfig,
     /// Towards the participant.
     pub down: LinkConfig,
-    /// Outage of the uplink.
+    /// Outage of what signalling goes through, upwards.
     pub up_outage: Option<OutageMode>,
-    /// Outage of the downlink.
+    /// Outage of what signalling comes through, downwards.
     pub down_outage: Option<OutageMode>,
 }
 
@@ -82,8 +105,60 @@ impl Network {
             next: 0,
             outages: (0, 0),
             pauses: (0, 0),
+            blocks: 0,
+            silences: 0,
+            firewall: Firewall::default(),
             taken: (0, 0),
         }
+    }
+
+    /// The same with the faults of packets ahead that this participant is selected for; `signalling` is the port of the
+    /// SFU's signalling.
+    #[must_use]
+    pub fn with_faults(mut self, plan: &Plan, faults: &[u16], signalling: u16) -> Self {
+        for &fault in faults {
+            let it = &plan.faults[usize::from(fault)];
+            let effect = match &it.kind {
+                FaultKind::UdpBlock => Effect::Block,
+                FaultKind::Partition => Effect::Partition,
+                FaultKind::PortBlock(ports) => {
+                    let silent = match ports {
+                        Ports::Media => false,
+                        Ports::Signalling => true,
+                        Ports::These(ports) => ports.contains(&signalling),
+                    };
+                    Effect::Ports(ports.clone(), silent)
+                }
+                FaultKind::SfuKill { .. }
+                | FaultKind::SfuPause
+                | FaultKind::SignalDrop
+                | FaultKind::IceRestart
+                | FaultKind::NatRebind => continue,
+            };
+            for (at, ends) in [(it.at, false), (it.until, true)] {
+                self.changes.push(Change { at, what: What::Fault { fault, ends, effect: effect.clone() } });
+            }
+        }
+        self.changes.sort_by_key(|change| change.at);
+        self
+    }
+
+    /// What the firewall beyond the links does not let through.
+    #[must_use]
+    pub fn firewall(&self) -> Firewall {
+        self.firewall
+    }
+
+    /// Whether signalling gets through, however late.
+    #[must_use]
+    pub fn carries_signalling(&self) -> bool {
+        self.silences == 0 && self.outages == (0, 0)
+    }
+
+    /// Whether datagrams get through the links.
+    #[must_use]
+    pub fn carries_datagrams(&self) -> bool {
+        self.blocks == 0 && self.outages == (0, 0)
     }
 
     /// When something happens on the links, or about them, by itself.
@@ -110,6 +185,7 @@ impl Network {
                 }
                 What::Begin(outage) => self.count_outage(change.at, &outage, 1),
                 What::End(outage) => self.count_outage(change.at, &outage, -1),
+                What::Fault { fault, ends, effect } => self.count_fault(change.at, fault, ends, &effect),
             }
         }
         before != self.next
@@ -121,8 +197,8 @@ impl Network {
         Conditions {
             up: self.up.config().clone(),
             down: self.down.config().clone(),
-            up_outage: mode(self.outages.0, self.pauses.0),
-            down_outage: mode(self.outages.1, self.pauses.1),
+            up_outage: mode(self.outages.0 + self.silences, self.pauses.0),
+            down_outage: mode(self.outages.1 + self.silences, self.pauses.1),
         }
     }
 
@@ -145,8 +221,30 @@ impl Network {
         if outage.down {
             apply(&mut counts.1);
         }
-        self.up.set_outage(at, mode(self.outages.0, self.pauses.0));
-        self.down.set_outage(at, mode(self.outages.1, self.pauses.1));
+        self.set_outages(at);
+    }
+
+    fn count_fault(&mut self, at: Instant, fault: u16, ends: bool, effect: &Effect) {
+        let by = |count: &mut u32| *count = count.saturating_add_signed(if ends { -1 } else { 1 });
+        match effect {
+            Effect::Block => by(&mut self.blocks),
+            Effect::Partition => {
+                by(&mut self.blocks);
+                by(&mut self.silences);
+            }
+            Effect::Ports(ports, silent) => {
+                self.firewall.count(fault, ports, ends);
+                if *silent {
+                    by(&mut self.silences);
+                }
+            }
+        }
+        self.set_outages(at);
+    }
+
+    fn set_outages(&mut self, at: Instant) {
+        self.up.set_outage(at, mode(self.outages.0 + self.blocks, self.pauses.0));
+        self.down.set_outage(at, mode(self.outages.1 + self.blocks, self.pauses.1));
     }
 }
 

@@ -36,7 +36,20 @@ pub(super) enum Ended {
     Run,
 }
 
-/// One stay.
+/// What a session begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begin {
+    /// From 0; a session after the first is a rejoin.
+    pub number: u32,
+    /// Intended arrival.
+    pub intended: Instant,
+    /// When it leaves in order.
+    pub leave_at: Option<Instant>,
+    /// Another attempt follows when this one fails.
+    pub another_follows: bool,
+}
+
+/// One stay, or what is left of it after a session was lost.
 #[derive(Debug)]
 pub(super) struct Session {
     /// From 0; a session after the first is a rejoin.
@@ -44,6 +57,8 @@ pub(super) struct Session {
     /// Intended arrival.
     pub intended: Instant,
     pub join: Join,
+    /// It is an attempt to come back, and another follows when it fails: its failure is no join's.
+    another_follows: bool,
     pub legs: Vec<Leg>,
     /// Tracks that we asked for, or were announced.
     wanted: BTreeSet<TrackName>,
@@ -57,24 +72,18 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(
-        shared: &Shared,
-        me: u32,
-        number: u32,
-        intended: Instant,
-        now: Instant,
-        conditions: &Conditions,
-    ) -> Self {
+    pub fn new(shared: &Shared, me: u32, begin: Begin, now: Instant, conditions: &Conditions) -> Self {
+        let Begin { number, intended, leave_at, another_follows } = begin;
         let plan = shared.participant(me);
         let seed = plan.seed.indexed("session", u64::from(number));
-        let stay = plan.sessions.get(number as usize).and_then(|session| session.length);
         Self {
+            another_follows,
             number,
             intended,
             join: Join::new(intended, now),
             legs: leg_send::legs(shared, me, &seed, conditions, now),
             wanted: BTreeSet::new(),
-            leave_at: stay.map(|length| intended + length),
+            leave_at,
             deadline: intended + plan.join_timeout,
             ended: None,
             joined_now: false,
@@ -354,10 +363,18 @@ impl Session {
         if self.join.succeeded() {
             turn.count(Metric::SessionsLost, None, turn.now, 1);
             self.end(Ended::Lost(cause, detail));
+        } else if self.another_follows {
+            self.join.abandon(turn.now, cause);
+            self.end(Ended::Failed(cause, detail));
         } else {
             self.join.fail(turn, cause);
             self.end(Ended::Failed(cause, detail));
         }
+    }
+
+    /// Whether it is in the room.
+    pub fn is_in(&self) -> bool {
+        self.ended.is_none() && self.join.succeeded()
     }
 
     /// The run ends.

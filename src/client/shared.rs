@@ -4,7 +4,7 @@ use crate::clock::Instant;
 use crate::conference::MediaKind;
 use crate::metrics::labels::{Key, RunPhase};
 use crate::plan::target::AdapterPlan;
-use crate::plan::{ParticipantPlan, Plan};
+use crate::plan::{FaultKind, ParticipantPlan, Plan};
 use crate::rtp::ntp::Ntp;
 use crate::transport::Factory;
 use rustc_hash::FxHashMap;
@@ -65,6 +65,20 @@ impl Shared {
         of_kind.next().filter(|_| of_kind.next().is_none())
     }
 
+    /// Whether the plan restarts a participant's ICE.
+    #[must_use]
+    pub fn restarts_ice(&self, participant: u32) -> bool {
+        let faults = &self.participant(participant).faults;
+        faults.iter().any(|&fault| matches!(self.plan.faults[usize::from(fault)].kind, FaultKind::IceRestart))
+    }
+
+    /// The port of the SFU's signalling.
+    #[must_use]
+    pub fn signalling_port(&self) -> u16 {
+        let plain = self.base_url.replace(['{', '}'], "");
+        url::Url::parse(&plain).ok().and_then(|url| url.port_or_known_default()).unwrap_or_default()
+    }
+
     /// The phase of the run at `at`.
     #[must_use]
     pub fn phase(&self, at: Instant) -> RunPhase {
@@ -75,7 +89,14 @@ impl Shared {
     #[must_use]
     pub fn key(&self, participant: u32, media: Option<u16>, due: Instant, rejoin: bool) -> Key {
         let plan = self.participant(participant);
-        Key { population: Some(plan.population), network: Some(plan.network), media, phase: self.phase(due), rejoin }
+        let (phase, spell) = (self.phase(due), self.plan.spell(due));
+        Key { population: Some(plan.population), network: Some(plan.network), media, phase, spell, rejoin }
+    }
+
+    /// The key of a sample of the run as a whole that was due at `due`.
+    #[must_use]
+    pub fn run_key(&self, due: Instant) -> Key {
+        Key { spell: self.plan.spell(due), ..Key::run(self.phase(due)) }
     }
 
     /// Whether an address may be sent to: loopback always, others only on the user's own word.

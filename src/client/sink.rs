@@ -72,6 +72,12 @@ pub enum Order {
         /// The address.
         peer: SocketAddr,
     },
+    /// Give the leg's socket another local port, as a NAT does that has forgotten it: what was sent to the old one is lost,
+    /// the socket is not connected any more, and nothing is answered. Whoever sits behind a NAT is not told.
+    Rebind {
+        /// Index of the leg.
+        leg: u8,
+    },
     /// Close the leg's socket.
     Unbind {
         /// Index of the leg.

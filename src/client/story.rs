@@ -36,6 +36,8 @@ pub struct Snapshot {
 pub(super) struct Story {
     arrival: Option<Instant>,
     sessions: u32,
+    /// It was in the room at some time.
+    has_joined: bool,
     first: Option<FirstJoin>,
     state: &'static str,
     tracks: BTreeMap<(String, &'static str), Track>,
@@ -79,7 +81,10 @@ impl Story {
         if self.first.is_none() {
             self.first = Some(first_join(&session.join, ended));
         }
+        self.has_joined |= session.join.succeeded();
         self.state = match ended {
+            // An attempt to come back is no join that failed: the session was lost.
+            Ended::Failed(..) if self.has_joined => "lost",
             Ended::Failed(..) => "failed",
             Ended::Lost(..) => "lost",
             Ended::Left { .. } => "left",

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod damage;
+mod faults;
 mod network;
 mod rooms;
 mod whip;

@@ -1,5 +1,6 @@
 //! What one call to a client has at hand: the time, what all clients share, and where outputs go.
 
+use super::faults::Firewall;
 use super::shared::Shared;
 use super::sink::{Order, Sink};
 use crate::clock::{Duration, Instant};
@@ -26,6 +27,19 @@ pub(super) struct Turn<'a> {
     pub session: u32,
     /// Whether its join is over.
     pub joined: bool,
+    /// What stands between its network and the SFU.
+    pub barrier: Barrier,
+}
+
+/// What keeps a participant from the SFU besides its links.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Barrier {
+    /// Ports that are closed.
+    pub firewall: Firewall,
+    /// No signalling connection can be opened, and nothing said.
+    pub broken: bool,
+    /// The links let no datagram through: a goodbye that does not cross them must not go out either.
+    pub silent: bool,
 }
 
 impl Turn<'_> {
@@ -59,6 +73,12 @@ impl Turn<'_> {
     /// Orders a message to be carried out.
     pub fn order(&mut self, leg: u8, carry: Carry) {
         self.sink.orders.push(Order::Carry { leg, session: self.session, carry });
+    }
+
+    /// Whether datagrams go to and come from this port of the SFU.
+    #[inline]
+    pub fn lets(&self, port: u16) -> bool {
+        self.barrier.firewall.lets(&self.shared.plan, port)
     }
 
     /// NTP time now.

@@ -10,4 +10,4 @@ pub mod transport;
 
 pub use failure::{Cause, Phase};
 pub use media::{Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendParameters, TrackName};
-pub use transport::{LegKind, Setup, TransportParameters};
+pub use transport::{Credentials, LegKind, Setup, TransportParameters};

@@ -5,12 +5,12 @@
 //! `signalling::room` and `sfu` read this file; it is the whole contract between them.
 
 use super::media::{ReceiveParameters, SendParameters, TrackName};
-use super::transport::TransportParameters;
+use super::transport::{Credentials, TransportParameters};
 use super::{Codec, MediaKind};
 use serde::{Deserialize, Serialize};
 
-/// The version of these messages, sent in `join` and refused when it differs.
-pub const PROTOCOL_VERSION: u32 = 1;
+/// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`.
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// What a participant says.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -55,6 +55,11 @@ pub enum ClientMessage {
         media: String,
         /// Whether it is muted from now on.
         muted: bool,
+    },
+    /// Restart ICE on the same transport; answered by `restarted`. Media goes on meanwhile.
+    Restart {
+        /// The participant's new credentials.
+        credentials: Credentials,
     },
     /// Leave the room.
     Leave,
@@ -114,6 +119,11 @@ pub enum ServerMessage {
     Unsubscribed {
         /// The tracks.
         tracks: Vec<TrackName>,
+    },
+    /// The answer to `restart`: checks go on under the new credentials of both.
+    Restarted {
+        /// The SFU's transport.
+        transport: TransportParameters,
     },
     /// The request was refused; after a refused `join` the connection ends.
     Refused {

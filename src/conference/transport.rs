@@ -14,6 +14,16 @@ pub enum Setup {
     Actpass,
 }
 
+/// ICE credentials (RFC 8839 §5.4), new ones at each restart.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// User fragment.
+    pub ufrag: String,
+    /// Password.
+    pub pwd: String,
+}
+
 /// One side's transport, as structured data (the same facts as an SDP's transport lines).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

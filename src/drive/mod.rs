@@ -1,5 +1,6 @@
 //! Drivers: the places that own sockets, threads and the real clock.
 
+pub mod acts;
 pub mod carry;
 pub mod closed;
 pub mod live;

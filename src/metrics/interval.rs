@@ -96,7 +96,8 @@ impl Interval {
     /// What was added to `metric` within `group`; `None` when nothing was.
     #[must_use]
     pub fn pooled(&self, metric: Metric, group: Group) -> Option<Increment> {
-        let from = (metric, Key { population: None, network: None, media: None, phase: FIRST, rejoin: false });
+        let from =
+            (metric, Key { population: None, network: None, media: None, phase: FIRST, spell: None, rejoin: false });
         let mut cells = self.added.range(from..).take_while(|((of, _), _)| *of == metric);
         let mut pool: Option<Increment> = None;
         cells.by_ref().filter(|((_, key), _)| group.holds(*key)).for_each(|(_, increment)| match &mut pool {

@@ -51,7 +51,8 @@ impl Recorded {
 
     /// The measures of one metric, by key.
     pub fn of(&self, metric: Metric) -> impl Iterator<Item = (Key, &Measure)> {
-        let first = Key { population: None, network: None, media: None, phase: RunPhase::Warmup, rejoin: false };
+        let first =
+            Key { population: None, network: None, media: None, phase: RunPhase::Warmup, spell: None, rejoin: false };
         let from = self.measures.range((metric, first)..);
         from.take_while(move |((of, _), _)| *of == metric).map(|(&(_, key), measure)| (key, measure))
     }

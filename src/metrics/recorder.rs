@@ -17,13 +17,16 @@ const NONE: u32 = u32::MAX;
 /// Takes the samples of one worker.
 #[derive(Debug)]
 pub struct Recorder {
+    /// Keys without a spell.
+    plain: usize,
     populations: usize,
     networks: usize,
     media: usize,
     interval: Duration,
     /// Intervals taken so far.
     taken: u32,
-    /// Key's place in the dense table of all keys → row of `rows`, or `NONE`.
+    /// Key's place in the dense table of all keys → row of `rows`, or `NONE`. Spells come last and grow it: most runs have
+    /// none.
     places: Vec<u32>,
     /// By metric: index into the vector of the metric's kind, or `NONE`.
     rows: Vec<[u32; Metric::COUNT]>,
@@ -73,14 +76,15 @@ impl Recorder {
     /// `interval`.
     #[must_use]
     pub fn new(populations: usize, networks: usize, media: usize, interval: Duration) -> Self {
-        let places = (populations + 1) * (networks + 1) * (media + 1) * PHASES * 2;
+        let plain = (populations + 1) * (networks + 1) * (media + 1) * PHASES * 2;
         Self {
+            plain,
             populations,
             networks,
             media,
             interval,
             taken: 0,
-            places: vec![NONE; places],
+            places: vec![NONE; plain],
             rows: Vec::new(),
             trends: Vec::new(),
             counters: Vec::new(),
@@ -198,7 +202,7 @@ impl Recorder {
         let spec = metric.spec();
         assert!(spec.kind == kind, "{} is a {}, not a {}", spec.name, spec.kind.name(), kind.name());
         let place = self.place(key);
-        let row = self.places[place];
+        let row = self.places.get(place).copied().unwrap_or(NONE);
         if row != NONE {
             let at = self.rows[row as usize][metric as usize];
             if at != NONE {
@@ -218,11 +222,15 @@ impl Recorder {
         let mut place = index(key.population, self.populations);
         place = place * (self.networks + 1) + index(key.network, self.networks);
         place = place * (self.media + 1) + index(key.media, self.media);
-        (place * PHASES + key.phase as usize) * 2 + usize::from(key.rejoin)
+        let place = (place * PHASES + key.phase as usize) * 2 + usize::from(key.rejoin);
+        place + self.plain * key.spell.map_or(0, |spell| spell.index() + 1)
     }
 
     #[cold]
     fn open(&mut self, metric: Metric, key: Key, place: usize) -> usize {
+        if self.places.len() <= place {
+            self.places.resize(place + 1, NONE);
+        }
         if self.places[place] == NONE {
             self.places[place] = self.rows.len() as u32;
             self.rows.push([NONE; Metric::COUNT]);

@@ -44,7 +44,7 @@ pub fn aggregate(evidence: Evidence, metric: Metric, filter: &Filter, aggregate:
     if filter.needs_scalars() || over_participants {
         return of_scalars(evidence, metric, filter, aggregate);
     }
-    let seconds = evidence.times.seconds_of(filter.phases());
+    let seconds = filter.seconds(evidence.times);
     match evidence.recorded.pooled(metric, |key| filter.holds(key)) {
         Some(Measure::Trend(histogram)) => of_trend(&histogram, aggregate),
         Some(Measure::Counter(sum)) => of_counter(sum, aggregate, seconds),
@@ -106,7 +106,7 @@ fn of_scalars(evidence: Evidence, metric: Metric, filter: &Filter, aggregate: Ag
     let censored = samples - values.len() as u64;
     let sum: f64 = values.iter().sum();
     if metric.spec().kind == Kind::Counter {
-        let seconds = evidence.times.seconds_of(filter.phases());
+        let seconds = filter.seconds(evidence.times);
         let counted = of_counter(sum as u64, aggregate, seconds);
         return Aggregated { seen: counted.seen && samples > 0, ..counted };
     }
@@ -127,7 +127,7 @@ fn of_scalars(evidence: Evidence, metric: Metric, filter: &Filter, aggregate: Ag
 fn observations(participants: &[ParticipantDetail], metric: Metric, filter: &Filter) -> Vec<Option<f64>> {
     let joins = metric.name().starts_with("join.");
     // Scalars cover the measured window alone, and those of a join have no phase.
-    if !joins && !filter.phases().contains(&RunPhase::Steady) {
+    if filter.names_fault() || !joins && !filter.phases().contains(&RunPhase::Steady) {
         return Vec::new();
     }
     let wanted = participants.iter().filter(|detail| filter.holds_participant(detail));

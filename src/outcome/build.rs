@@ -6,6 +6,7 @@
 //! occurred, and always names its `phase`. A counter that never counted has an entry of 0, for it was watched.
 
 use super::document::{Labels, MetricOutcome, Rates, RunTimes};
+use super::filter::Filter;
 use super::names::Names;
 use super::window::judged_phases;
 use crate::metrics::Recorded;
@@ -31,7 +32,10 @@ pub fn metrics(recorded: &Recorded, names: &Names, times: &RunTimes) -> Vec<Metr
             }
         }
         for (key, measure) in recorded.of(metric) {
-            entries.push(entry(metric, names.labels(key), measure, times.seconds(key.phase)));
+            let labels = names.labels(key);
+            let alone = Labels::from([("phase".to_owned(), labels["phase"].clone())]);
+            let seconds = Filter::resolve(&alone, judged, names).seconds(times);
+            entries.push(entry(metric, labels, measure, seconds));
         }
         if metric.spec().kind == Kind::Counter && recorded.of(metric).next().is_none() && recorded.any(|_| true) {
             entries.push(entry(metric, Labels::new(), &Measure::Counter(0), times.seconds_of(judged)));

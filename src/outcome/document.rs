@@ -52,6 +52,9 @@ pub struct Outcome {
     pub participants_detail: Vec<ParticipantDetail>,
     /// The generator's.
     pub health: Health,
+    /// In the scenario's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultOutcome>,
     /// What happened that is worth a line: outages, aborts, a dead SFU. By time.
     pub events: Vec<RunEvent>,
     /// Where and how a live run was made; absent from a simulated one.
@@ -426,6 +429,46 @@ pub struct HealthCheck {
     pub exceeded: bool,
 }
 
+/// One fault, and how soon people had again what it took.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct FaultOutcome {
+    /// Its name.
+    pub name: String,
+    /// `sfu-kill`, `udp-block` and so on, as in the scenario.
+    pub kind: String,
+    /// When it began, seconds from the start of the run.
+    pub at: f64,
+    /// When it ended; the same for an instant.
+    pub until: f64,
+    /// Participants whom it selected.
+    pub selected: u64,
+    /// Those of them who were in the room then, and so had something to lose.
+    pub present: u64,
+    /// Those of them who have again what they had.
+    pub recovered: u64,
+    /// Those who had not when the run, or their stay, was over.
+    pub unrecovered: u64,
+    /// Quantiles of the times until they had.
+    pub recovery: RecoveryTimes,
+    /// As written: `8s` of `recover_within`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// How `expect` was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+}
+
+/// Times until people had recovered from a fault, seconds; null beyond the censoring, and where nobody was.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct RecoveryTimes {
+    /// Median.
+    pub p50: Option<f64>,
+    /// 95th percentile.
+    pub p95: Option<f64>,
+    /// The longest; null when somebody never did.
+    pub max: Option<f64>,
+}
+
 /// Something that happened.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RunEvent {
@@ -433,7 +476,7 @@ pub struct RunEvent {
     pub at: f64,
     /// How long it lasted, seconds; 0 for an instant.
     pub lasting: f64,
-    /// `network`, `target`, `abort`, `generator`.
+    /// `network`, `fault`, `target`, `abort`, `generator`.
     pub kind: String,
     /// One sentence.
     pub text: String,

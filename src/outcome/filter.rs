@@ -1,14 +1,19 @@
 //! A threshold's `where`, resolved into what histograms know and what only participants know.
 
-use super::document::{Labels, ParticipantDetail, TrackDetail};
-use super::names::{Names, phase};
-use crate::metrics::labels::{Key, RunPhase};
+use super::document::{Labels, ParticipantDetail, RunTimes, TrackDetail};
+use super::names::{Names, phase, spell};
+use crate::metrics::labels::{Key, RunPhase, Spell};
+use crate::plan::SpellPlan;
 
 /// A resolved `where`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Filter {
     labels: Labels,
     phases: Vec<RunPhase>,
+    /// A phase is named: of a fault, or one without any.
+    named: Option<Option<Spell>>,
+    /// The phases of all faults.
+    spells: Vec<SpellPlan>,
     population: Option<u16>,
     network: Option<u16>,
     media: Option<u16>,
@@ -34,13 +39,39 @@ impl Filter {
         let population = index("population", &names.populations);
         let network = index("network", &names.networks);
         let media = index("media", &names.media);
+        let of_fault = labels.get("phase").and_then(|name| spell(name, names));
+        let named = labels.get("phase").map(|_| of_fault);
         let phases = match labels.get("phase") {
+            // Faults lie in the measured window.
+            Some(_) if of_fault.is_some() => vec![RunPhase::Steady],
             Some(name) => phase(name).into_iter().collect(),
             None => phases.to_vec(),
         };
         let rejoin = labels.get("rejoin").map(|value| value == "true");
         nothing |= phases.is_empty();
-        Self { labels: labels.clone(), phases, population, network, media, rejoin, nothing }
+        let spells = names.spells.clone();
+        Self { labels: labels.clone(), phases, named, spells, population, network, media, rejoin, nothing }
+    }
+
+    /// Seconds that what is judged lasted until the run ended.
+    #[must_use]
+    pub fn seconds(&self, times: &RunTimes) -> f64 {
+        let of = |wanted: &dyn Fn(&SpellPlan) -> bool| {
+            let length =
+                |spell: &SpellPlan| (spell.until.as_secs_f64().min(times.ended) - spell.from.as_secs_f64()).max(0.0);
+            self.spells.iter().filter(|spell| wanted(spell)).map(length).sum::<f64>()
+        };
+        match self.named {
+            Some(Some(named)) => of(&|spell| spell.spell == named),
+            Some(None) if self.phases.contains(&RunPhase::Steady) => times.seconds_of(&self.phases) - of(&|_| true),
+            Some(None) | None => times.seconds_of(&self.phases),
+        }
+    }
+
+    /// Whether it names the phase of a fault: scalars cover the measured window as a whole.
+    #[must_use]
+    pub fn names_fault(&self) -> bool {
+        matches!(self.named, Some(Some(_)))
     }
 
     /// The phases that are judged.
@@ -66,6 +97,7 @@ impl Filter {
     pub fn holds(&self, key: Key) -> bool {
         !self.nothing
             && self.phases.contains(&key.phase)
+            && self.named.is_none_or(|spell| key.spell == spell)
             && self.population.is_none_or(|index| key.population == Some(index))
             && self.network.is_none_or(|index| key.network == Some(index))
             && self.media.is_none_or(|index| key.media == Some(index))

@@ -6,6 +6,7 @@ pub mod abort;
 pub mod aggregate;
 pub mod build;
 pub mod document;
+pub mod faults;
 pub mod filter;
 mod finite;
 pub mod io;

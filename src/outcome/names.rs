@@ -1,10 +1,10 @@
 //! Names for the indices that samples carry.
 
 use super::document::Labels;
-use crate::metrics::labels::{Key, RunPhase};
-use crate::plan::Plan;
+use crate::metrics::labels::{Key, RunPhase, Spell};
+use crate::plan::{Plan, SpellPlan};
 
-/// The plan's names of populations, networks and media, by index.
+/// The plan's names of populations, networks, media and faults, by index, and when each fault's phases are.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Names {
     /// Of populations.
@@ -13,6 +13,10 @@ pub struct Names {
     pub networks: Vec<String>,
     /// Of media.
     pub media: Vec<String>,
+    /// Of faults.
+    pub faults: Vec<String>,
+    /// The phases of faults, by time.
+    pub spells: Vec<SpellPlan>,
 }
 
 impl Names {
@@ -23,13 +27,17 @@ impl Names {
             populations: plan.populations.iter().map(|population| population.name.clone()).collect(),
             networks: plan.networks.iter().map(|network| network.name.clone()).collect(),
             media: plan.media.iter().map(|media| media.name.clone()).collect(),
+            faults: plan.faults.iter().map(|fault| fault.name.clone()).collect(),
+            spells: plan.spells.clone(),
         }
     }
 
     /// The labels of a key: those that it has, its phase, and `rejoin = "true"` only when it is one.
     #[must_use]
     pub fn labels(&self, key: Key) -> Labels {
-        let mut labels = Labels::from([("phase".to_owned(), key.phase.name().to_owned())]);
+        let of_fault = |spell: Spell| self.faults.get(usize::from(spell.fault)).map(|name| spell.name(name));
+        let phase = key.spell.and_then(of_fault).unwrap_or_else(|| key.phase.name().to_owned());
+        let mut labels = Labels::from([("phase".to_owned(), phase)]);
         let mut put = |label: &str, index: Option<u16>, names: &[String]| {
             if let Some(index) = index {
                 labels.insert(label.to_owned(), names[usize::from(index)].clone());
@@ -43,6 +51,14 @@ impl Names {
         }
         labels
     }
+}
+
+/// The phase of a fault of the plan that is called `name`.
+#[must_use]
+pub fn spell(name: &str, names: &Names) -> Option<Spell> {
+    let (word, fault) = name.split_once(':')?;
+    let index = names.faults.iter().position(|known| known == fault)?;
+    matches!(word, "fault" | "recovery").then_some(Spell { fault: index as u16, after: word == "recovery" })
 }
 
 /// The phase called `name`.

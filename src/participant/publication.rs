@@ -298,6 +298,12 @@ impl Publication {
         }
     }
 
+    /// The sequence number of the next packet.
+    #[must_use]
+    pub const fn next_sequence(&self) -> u16 {
+        self.sequence as u16
+    }
+
     /// Whether transport-wide sequence numbers were negotiated.
     #[must_use]
     pub fn wants_transport_sequence(&self) -> bool {

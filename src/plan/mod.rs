@@ -5,6 +5,7 @@
 
 pub mod alone;
 mod arrivals;
+pub mod faults;
 pub mod forecast;
 mod headcount;
 pub mod network;
@@ -23,9 +24,11 @@ mod timeline;
 use crate::clock::{Duration, Instant};
 pub use crate::media::MediaPlan;
 pub use crate::scenario::arrivals::{Concurrency, ConcurrencyPoint};
+pub use crate::scenario::population::Reconnect;
 pub use crate::scenario::population::{Selection, Subscribe};
 pub use crate::scenario::run::{Format, OutputPlan, RunPlan};
 use crate::seed::Seed;
+pub use faults::{FaultKind, FaultPlan, Ports, SpellPlan};
 pub use forecast::Forecast;
 pub use network::{NetworkPlan, Outage};
 pub use resolve::{derived_run_id, load};
@@ -59,6 +62,10 @@ pub struct Plan {
     /// Open arrivals beyond a population's `max`.
     pub arrivals_dropped: u64,
     /// In the file's order.
+    pub faults: Vec<FaultPlan>,
+    /// The phases that faults make, by time; none overlaps another.
+    pub spells: Vec<SpellPlan>,
+    /// In the file's order, then what the faults' `expect` come to.
     pub thresholds: Vec<ThresholdPlan>,
     /// Conditions on the generator's own health, in the thresholds' grammar.
     pub invalid_if: Vec<ThresholdPlan>,
@@ -117,6 +124,10 @@ pub struct ParticipantPlan {
     pub first_frame_timeout: Duration,
     /// Outages of its links, by time.
     pub outages: Vec<Outage>,
+    /// Indices of the faults that happen to it, in the file's order.
+    pub faults: Vec<u16>,
+    /// How it comes back when it loses its session; `None` for never.
+    pub reconnect: Option<Reconnect>,
     /// The branch of its random streams.
     pub seed: Seed,
 }

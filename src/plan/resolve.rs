@@ -90,6 +90,8 @@ impl Plan {
             rooms: rooms(scenario, run_id),
             participants: Vec::new(),
             arrivals_dropped: casts.iter().map(|cast| cast.dropped).sum(),
+            faults: Vec::new(),
+            spells: Vec::new(),
             thresholds: scenario.thresholds.clone(),
             invalid_if: scenario.invalid_if.clone(),
             output: scenario.output.clone(),
@@ -98,7 +100,9 @@ impl Plan {
             return Err(errors.into_sorted());
         }
         let placed = placed.unwrap_or_default();
-        Ok(plan.with_participants(scenario, &casts, &placed, &networks, root_seed).with_room_names())
+        let plan = plan.with_participants(scenario, &casts, &placed, &networks, root_seed).with_room_names();
+        let plan = plan.with_faults(scenario, root_seed, &report);
+        if errors.is_empty() { Ok(plan) } else { Err(errors.into_sorted()) }
     }
 
     fn with_participants(
@@ -132,6 +136,8 @@ impl Plan {
                     join_timeout: population.join_timeout,
                     first_frame_timeout: population.first_frame_timeout,
                     outages: outages::draw(&networks.sources[usize::from(homes[i])].schedule, end, seed),
+                    faults: Vec::new(),
+                    reconnect: population.reconnect,
                     seed,
                     name,
                 });
@@ -258,7 +264,7 @@ fn open_cast(
 }
 
 /// The numbers below `n` in a seeded order (Fisher–Yates).
-fn shuffled(n: u32, seed: Seed) -> Vec<u32> {
+pub(super) fn shuffled(n: u32, seed: Seed) -> Vec<u32> {
     let mut order: Vec<u32> = (0..n).collect();
     let mut rng = seed.rng();
     for i in (1..order.len()).rev() {

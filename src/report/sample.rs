@@ -5,8 +5,9 @@
 use crate::metrics::catalog::{CATALOG, Kind, Metric, Spec};
 use crate::metrics::sparse;
 use crate::outcome::{
-    Environment, Health, HealthCheck, Labels, LinkOutcome, MetricOutcome, MetricSeries, Outcome, ParticipantDetail,
-    Participants, Rates, RunEvent, RunTimes, Series, ThresholdOutcome, Timeline, TrackDetail, Verdict, World,
+    Environment, FaultOutcome, Health, HealthCheck, Labels, LinkOutcome, MetricOutcome, MetricSeries, Outcome,
+    ParticipantDetail, Participants, Rates, RecoveryTimes, RunEvent, RunTimes, Series, ThresholdOutcome, Timeline,
+    TrackDetail, Verdict, World,
 };
 use base64::Engine;
 use hdrhistogram::Histogram;
@@ -73,6 +74,7 @@ pub fn empty() -> Outcome {
         links: Vec::new(),
         participants_detail: Vec::new(),
         health: Health::default(),
+        faults: Vec::new(),
         events: Vec::new(),
         environment: None,
     }
@@ -107,6 +109,7 @@ pub fn outcome(sample: &Sample) -> Outcome {
         links: vec![link()],
         participants_detail: people,
         health: health(sample),
+        faults: faults(sample),
         events: events(sample),
         environment: Some(environment()),
         ..empty()
@@ -550,6 +553,39 @@ fn health(sample: &Sample) -> Health {
     }
 }
 
+fn faults(sample: &Sample) -> Vec<FaultOutcome> {
+    if sample.calm {
+        return Vec::new();
+    }
+    let fault = |name: &str, kind: &str, at: f64, until: f64| FaultOutcome {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        at,
+        until,
+        selected: 12,
+        ..FaultOutcome::default()
+    };
+    let times = |p50, p95, max| RecoveryTimes { p50: Some(p50), p95: Some(p95), max };
+    vec![
+        FaultOutcome {
+            present: 12,
+            recovered: 12,
+            recovery: times(0.4, 1.8, Some(2.1)),
+            expect: Some("8s".to_owned()),
+            verdict: Some(Verdict::Pass),
+            ..fault("blocked", "udp-block", 24.0, 26.0)
+        },
+        FaultOutcome {
+            present: 12,
+            recovered: 11,
+            unrecovered: 1,
+            recovery: times(1.2, 3.0, None),
+            ..fault("a-very-long-name-of-a-fault-that-nobody-would-write", "signal-drop", 30.0, 30.0)
+        },
+        fault("nobody", "nat-rebind", 33.0, 33.0),
+    ]
+}
+
 fn events(sample: &Sample) -> Vec<RunEvent> {
     let event = |at: f64, lasting: f64, kind: &str, text: &str| RunEvent {
         at,
@@ -562,6 +598,7 @@ fn events(sample: &Sample) -> Vec<RunEvent> {
     }
     let mut list = vec![
         event(22.0, 5.0, "network", "bad-mobile: downlink falls to 0.4 Mbit/s"),
+        event(24.0, 2.0, "fault", "blocked: no datagram gets through for 12 participants"),
         event(31.0, 0.0, "network", "bad-mobile: outage <of> 3 s & more"),
     ];
     if sample.many_events {

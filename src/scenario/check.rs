@@ -1,6 +1,7 @@
 //! What parts of a scenario say about each other: names that must exist, shares that must add up, what a target can do.
 
 use super::error::Errors;
+use super::fault;
 use super::network::{Network, builtin, unknown};
 use super::population::{Headcount, Population, Selection};
 use super::run::World;
@@ -42,6 +43,7 @@ pub(crate) fn check(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)],
     check_shares(scenario, report);
     check_target(scenario, report);
     check_world(scenario, report);
+    fault::check(scenario, report);
     check_thresholds(scenario, thresholds, report);
 }
 
@@ -184,6 +186,13 @@ fn check_thresholds(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)],
         media: scenario.media.iter().map(|media| media.name.as_str()).collect(),
         codecs: codecs.into_iter().collect(),
         rooms: scenario.rooms.count,
+        faults: scenario
+            .faults
+            .iter()
+            .map(|fault| {
+                (fault.name.as_str(), !fault.kind.is_instant() && (fault.until > fault.at || fault.kind.is_of_sfu()))
+            })
+            .collect(),
     };
     for (path, plan) in thresholds {
         for (label, (message, help)) in threshold::check_filter(plan, &values) {

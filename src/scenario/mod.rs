@@ -8,6 +8,7 @@ pub mod arrivals;
 pub(crate) mod check;
 mod document;
 pub mod error;
+pub mod fault;
 pub mod files;
 pub mod media;
 pub mod network;
@@ -45,12 +46,12 @@ static ROOT: Shape = Shape {
         "network",
         "rooms",
         "population",
+        "fault",
         "threshold",
         "output",
     ],
     refused: &[
         ("extends", "a file that extends other files (`extends`) is not built yet; `network.X.extends` is"),
-        ("fault", "faults (`[[fault]]`) are not built yet; outages of a network are, in its `schedule`"),
         ("search", "searching for capacity (`[search]`) is not built yet"),
         ("baseline", "comparing with a baseline is not built yet"),
     ],
@@ -92,6 +93,8 @@ pub struct Scenario {
     pub rooms: rooms::Rooms,
     /// In the file's order.
     pub populations: Vec<population::Population>,
+    /// In the file's order.
+    pub faults: Vec<fault::Fault>,
     /// In the file's order.
     pub thresholds: Vec<threshold::ThresholdPlan>,
     /// What is written.
@@ -196,6 +199,7 @@ fn read_document(
         networks: network::read(&section, settings.files),
         rooms: rooms::read(&section),
         populations: population::read(&section),
+        faults: fault::read(&section),
         thresholds: Vec::new(),
         output: run::read_output(&section),
         source: Source::default(),

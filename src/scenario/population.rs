@@ -23,6 +23,7 @@ pub(crate) static POPULATION: Shape = Shape {
         "start",
         "session",
         "timeouts",
+        "reconnect",
     ],
     refused: &[
         ("speaker", "rotating speakers are not built yet: `talk` of the media says who talks when"),
@@ -39,6 +40,9 @@ pub(crate) static USE: Shape = Shape { name: "Use", keys: &["use", "weight"], re
 pub(crate) static SESSION: Shape = Shape { name: "Session", keys: &["length", "rejoin"], refused: &[] };
 pub(crate) static REJOIN: Shape = Shape { name: "Rejoin", keys: &["prob", "after"], refused: &[] };
 pub(crate) static TIMEOUTS: Shape = Shape { name: "Timeouts", keys: &["join", "first_frame"], refused: &[] };
+
+pub(crate) static RECONNECT: Shape =
+    Shape { name: "Reconnect", keys: &["first", "factor", "max", "attempts"], refused: &[] };
 
 /// One `[[population]]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -63,6 +67,8 @@ pub struct Population {
     pub join_timeout: Duration,
     /// How long the first frame may take.
     pub first_frame_timeout: Duration,
+    /// How they come back when they lose their session; `None` for never.
+    pub reconnect: Option<Reconnect>,
     /// Where it stands, as a dotted key.
     pub(crate) path: String,
 }
@@ -94,6 +100,40 @@ pub struct Rejoin {
     pub prob: f64,
     /// How long they are away.
     pub after: Dist,
+}
+
+/// How somebody who lost the session comes back: pauses that grow, and an end of patience.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Reconnect {
+    /// The first pause.
+    pub first: Duration,
+    /// How much longer each pause is than the one before it.
+    pub factor: f64,
+    /// The longest pause.
+    pub max: Duration,
+    /// Attempts until it gives up.
+    pub attempts: u32,
+}
+
+impl Default for Reconnect {
+    /// As the JavaScript SDK of LiveKit: 300 ms to 7 s, ten attempts (`DefaultReconnectPolicy`, whose pauses grow with the
+    /// square of the attempt).
+    fn default() -> Self {
+        Self { first: Duration::from_millis(300), factor: 2.0, max: Duration::from_secs(7), attempts: 10 }
+    }
+}
+
+impl Reconnect {
+    /// The pause before attempt `number`, from 0; `luck` between 0 and 1 spreads it from half of it to one and a half.
+    #[must_use]
+    pub fn pause(&self, number: u32, luck: f64) -> Duration {
+        // Doubled until it is longest: no power, whose last bit differs between C libraries.
+        let mut pause = self.first.as_secs_f64();
+        for _ in 0..number.min(64) {
+            pause = (pause * self.factor).min(self.max.as_secs_f64());
+        }
+        Duration::from_secs_f64(pause.min(self.max.as_secs_f64()) * (0.5 + luck))
+    }
 }
 
 /// What a participant asks for, by kind.
@@ -148,8 +188,43 @@ fn read_one(section: &Section<'_>) -> Population {
         session: read_session(section),
         join_timeout: timeout(section, "join", Duration::from_secs(15)),
         first_frame_timeout: timeout(section, "first_frame", Duration::from_secs(5)),
+        reconnect: read_reconnect(section),
         path: section.path.clone(),
     }
+}
+
+const RECONNECT_HELP: &str =
+    "write reconnect = { first = \"300ms\", factor = 2.0, max = \"7s\", attempts = 10 }, or \"never\"";
+
+fn read_reconnect(section: &Section<'_>) -> Option<Reconnect> {
+    let default = Reconnect::default();
+    let Some(node) = section.node("reconnect") else { return Some(default) };
+    if let Value::Text(text) = &node.value {
+        if text != "never" {
+            section.fail("reconnect", format!("`{text}` is not understood here"), RECONNECT_HELP);
+        }
+        return None;
+    }
+    let table = section.sub("reconnect", &RECONNECT, RECONNECT_HELP)?;
+    let pause = |key: &str, default: Duration| {
+        let value = table.duration(key).unwrap_or(default);
+        if !(Duration::from_millis(1)..=Duration::from_secs(600)).contains(&value) {
+            table.fail(key, format!("`{key}` is out of bounds"), "write a duration from \"1ms\" to \"10m\"");
+            return default;
+        }
+        value
+    };
+    let first = pause("first", default.first);
+    let max = pause("max", default.max.max(first));
+    if max < first {
+        table.fail("max", "the longest pause is shorter than the first", "write at least `first`");
+    }
+    Some(Reconnect {
+        first,
+        factor: table.within("factor", 1.0..=10.0, "a factor from 1 to 10").unwrap_or(default.factor),
+        max,
+        attempts: table.integer("attempts", 1..=1_000).map_or(default.attempts, |attempts| attempts as u32),
+    })
 }
 
 fn read_headcount(section: &Section<'_>) -> Headcount {

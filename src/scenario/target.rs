@@ -9,7 +9,9 @@ use std::fmt;
 
 pub(crate) static TARGET: Shape = Shape {
     name: "Target",
-    keys: &["adapter", "url", "whip", "whep", "auth", "quirks", "ice", "workers", "leg", "egress", "service", "process"],
+    keys: &[
+        "adapter", "url", "whip", "whep", "auth", "quirks", "ice", "workers", "leg", "egress", "service", "process",
+    ],
     refused: &[
         ("policy", "policies of the reference SFU are not built yet"),
         ("apps", "apps of the reference SFU are not built yet"),

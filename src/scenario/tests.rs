@@ -83,7 +83,7 @@ fn a_wrong_key_is_found_with_its_line_and_the_nearest_right_one() {
     assert_eq!(
         error(&format!("colour = 3\n{LEAST}")),
         "s.toml:1:1: colour: `colour` is not a key of the file; write one of `version`, `name`, `seed`, `run`, `target`, \
-         `media`, `network`, `rooms`, `population`, `threshold`, `output`"
+         `media`, `network`, `rooms`, `population`, `fault`, `threshold`, `output`"
     );
 }
 
@@ -107,7 +107,6 @@ fn text_that_is_not_toml_is_one_error_a_place() {
 fn every_documented_error_says_what_to_write_instead() {
     let cases: &[(&str, &str, &str)] = &[
         // Sections of the format that are not built yet.
-        ("[[fault]]\nkind = \"sfu-kill\"", "faults (`[[fault]]`) are not built yet", "take it out"),
         ("[search]\nwidth = 0.1", "searching for capacity", "take it out"),
         ("[output]\nkeep = { per_client = true }", "`output.keep` does not exist yet", "take it out"),
         ("[output]\nformats = [\"hdr\"]", "the format `hdr` is not built yet", "\"junit\""),
@@ -414,7 +413,7 @@ fn every_documented_error_says_what_to_write_instead() {
         ),
         (
             "[[threshold]]\nmetric = \"join.total\"\nexpect = \"p95 < 2s\"\nwhere = { phase = \"fault:kill\" }",
-            "faults are not built yet",
+            "there is no fault `kill`",
             "",
         ),
         (
@@ -593,9 +592,9 @@ fn credentials_come_from_the_environment_and_are_written_nowhere() {
 
 #[test]
 fn the_text_of_a_scenario_reads_back_as_the_same_scenario() {
-    for file in ["quickstart", "lossy", "churn", "whip", "thousand", "access"] {
+    for file in ["quickstart", "lossy", "churn", "whip", "thousand", "access", "faults"] {
         let text = std::fs::read_to_string(format!("{}/scenarios/{file}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        let (scenario, plan) = read_with(&text, &["run.duration=15s"]).unwrap();
+        let (scenario, plan) = read_with(&text, &["run.duration=35s"]).unwrap();
         let again = scenario.redacted_text();
         let (_, second) = read_with(&again, &[]).unwrap_or_else(|errors| panic!("{again}\n{errors:#?}"));
         assert_eq!(format!("{plan:?}"), format!("{second:?}"), "{again}");

@@ -373,6 +373,8 @@ pub(crate) struct LabelValues<'a> {
     pub(crate) media: Vec<&'a str>,
     pub(crate) codecs: Vec<&'a str>,
     pub(crate) rooms: u32,
+    /// With whether each has a length.
+    pub(crate) faults: Vec<(&'a str, bool)>,
 }
 
 /// Checks a filter against the metric and the file; gives the key of each label that fails.
@@ -409,8 +411,10 @@ fn check_label(plan: &ThresholdPlan, label: &str, value: &str, values: &LabelVal
         "layer" => return Err(("layers are not built yet".to_owned(), "take it out: video has one layer".to_owned())),
         _ => return Err((format!("`{label}` is not a label"), instead(label, LABELS))),
     };
-    if label == "phase" && value.starts_with("fault:") || value.starts_with("recovery:") {
-        return Err(("faults are not built yet".to_owned(), "write warmup, steady or cooldown".to_owned()));
+    if label == "phase"
+        && let Some((word @ ("fault" | "recovery"), name)) = value.split_once(':')
+    {
+        return check_spell(plan, word, name, values);
     }
     if label == "participant_kind" && value == "probe" {
         return Err(("full-stack probes are not built yet".to_owned(), "take it out".to_owned()));
@@ -419,6 +423,30 @@ fn check_label(plan: &ThresholdPlan, label: &str, value: &str, values: &LabelVal
         return Err((format!("there is no {label} `{value}`"), instead(value, known.iter().copied())));
     }
     carried(plan, label)
+}
+
+/// `fault:<name>` or `recovery:<name>`: a fault of the file, and a metric whose samples say when they were due.
+fn check_spell(plan: &ThresholdPlan, word: &str, name: &str, values: &LabelValues<'_>) -> Result<(), Refusal> {
+    let known = || values.faults.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let Some((_, lasts)) = values.faults.iter().find(|(known, _)| *known == name) else {
+        return Err((format!("there is no fault `{name}`"), instead(name, known())));
+    };
+    if word == "fault" && !lasts {
+        let help = format!("write phase = \"recovery:{name}\"");
+        return Err((format!("`{name}` is over as soon as it has happened"), help));
+    }
+    let of_scalars = ["room", "codec"].iter().any(|label| plan.filter.contains_key(*label))
+        || plan.metric.spec().kind == Kind::Ratio && matches!(plan.aggregate, Aggregate::Quantile(_));
+    if of_scalars {
+        let message = "values of single participants are kept for the measured window as a whole".to_owned();
+        return Err((message, "filter by population, network or media, or take `phase` out".to_owned()));
+    }
+    let of_generator = plan.metric.name().starts_with("harness.");
+    if of_generator {
+        let message = format!("`{}` is not kept by faults", plan.metric.name());
+        return Err((message, "write warmup, steady or cooldown".to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether samples of the metric carry the label at all.

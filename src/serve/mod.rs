@@ -43,6 +43,8 @@ pub struct ServeOptions {
     pub announce: Option<std::net::IpAddr>,
     /// Media workers, at least one.
     pub workers: usize,
+    /// UDP port of each media worker in turn; a free one where none is named.
+    pub media_ports: Vec<u16>,
     /// What is admitted.
     pub limits: Limits,
     /// Largest body of a request, and largest message of a WebSocket.
@@ -127,7 +129,9 @@ impl Server {
             let error = |error| ServeError::Listen { address: any_port, error };
             let rooms = Rooms::new(config, Arc::clone(&census));
             let faults = (options.egress.clone(), Misroute::new(options.misroute_every));
-            workers.push(worker::start(index, ip, announced, start, &maker, rooms, faults).map_err(error)?);
+            let port = options.media_ports.get(index).copied().unwrap_or(0);
+            let media = SocketAddr::new(ip, port);
+            workers.push(worker::start(index, media, announced, start, &maker, rooms, faults).map_err(error)?);
         }
         let udp = workers.iter().map(|worker| worker.address).collect();
         let desk = http::Desk::new(&workers, census, options.leg, options.message_limit);

@@ -9,7 +9,7 @@ use nix::sys::socket::{
     setsockopt, sockopt,
 };
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use str0m::net::DatagramSend;
 
@@ -54,8 +54,9 @@ pub(super) struct MediaSocket {
 }
 
 impl Bound {
-    pub fn bind(ip: IpAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(SocketAddr::new(ip, 0))?;
+    /// Binds; port 0 takes a free one.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind(address)?;
         socket.set_nonblocking(true)?;
         let size = BUFFER;
         // Only root may exceed rmem_max; everybody may ask.
@@ -201,7 +202,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     fn bind() -> MediaSocket {
-        MediaSocket::new(Bound::bind(Ipv4Addr::LOCALHOST.into()).expect("loopback"))
+        MediaSocket::new(Bound::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback"))
     }
 
     fn receive_all(socket: &mut MediaSocket, counters: &Counters) -> Vec<(SocketAddr, Vec<u8>)> {

@@ -23,6 +23,7 @@ type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStre
 
 fn options() -> ServeOptions {
     ServeOptions {
+        media_ports: Vec::new(),
         listen: "127.0.0.1:0".parse().expect("address"),
         announce: None,
         workers: 1,

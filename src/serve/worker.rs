@@ -13,6 +13,7 @@ use super::misroute::Misroute;
 use super::socket::{BATCH, Bound, MediaSocket, Received};
 use super::stun::addressed_fragment;
 use crate::clock::{Duration, Instant};
+use crate::conference::Credentials;
 use crate::conference::protocol::ServerMessage;
 use crate::sfu::leg::{Leg, LegOutput, Maker, Packet, Sent};
 use crate::sfu::room::{ConnectionId, Forward, Input, LegCommand, LegId, LegSetup, Output, Rooms};
@@ -42,19 +43,22 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 /// Shortest time between two timeouts of one leg: what is due within it goes together.
 const LEG_INTERVAL: Duration = Duration::from_micros(500);
 
+/// User fragments of one leg that are known at once.
+const FRAGMENT_LIMIT: usize = 3;
+
 /// Addresses that lead to one leg: a participant checks a few, a forger invents many.
 const ADDRESS_LIMIT: usize = 32;
 
 pub(super) fn start(
     index: usize,
-    ip: IpAddr,
+    media: SocketAddr,
     announced: IpAddr,
     start: std::time::Instant,
     maker: &Maker,
     rooms: Rooms,
     faults: (Option<Egress>, Option<Misroute>),
 ) -> io::Result<WorkerHandle> {
-    let bound = Bound::bind(ip)?;
+    let bound = Bound::bind(media)?;
     let (address, receive_buffer) = (bound.address, bound.receive_buffer);
     let (sender, commands) = crossbeam_channel::unbounded();
     let bell = Arc::new(EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?);
@@ -69,7 +73,8 @@ pub(super) fn start(
 struct Slot {
     leg: Leg,
     room: String,
-    fragment: String,
+    /// User fragments that its checks may name: those before a restart too, which are under way.
+    fragments: Vec<String>,
     /// The emulated network towards it, where it receives something and there is one.
     downlink: Option<Downlink>,
     /// Addresses that lead to it.
@@ -383,8 +388,11 @@ impl Worker {
                         self.by_address.remove(&address);
                     }
                 }
-                self.by_fragment.remove(&slot.fragment);
+                for fragment in slot.fragments {
+                    self.by_fragment.remove(&fragment);
+                }
             }
+            LegCommand::Restart(credentials) => self.restart(now, id, &credentials),
             command => {
                 if matches!(command, LegCommand::Keyframe(_)) {
                     add(&self.counters.keyframes_asked, 1);
@@ -418,7 +426,7 @@ impl Worker {
                 let slot = Slot {
                     leg,
                     room,
-                    fragment,
+                    fragments: vec![fragment],
                     downlink: None,
                     addresses: Vec::new(),
                     due: Instant::MAX,
@@ -430,6 +438,20 @@ impl Worker {
             }
         };
         self.rooms.handle_input(now, answer);
+    }
+
+    fn restart(&mut self, now: Instant, id: LegId, credentials: &Credentials) {
+        let Some(slot) = self.legs.get_mut(id.index()).and_then(Option::as_mut) else { return };
+        let transport = slot.leg.restart(now, credentials);
+        if slot.fragments.len() == FRAGMENT_LIMIT {
+            self.by_fragment.remove(&slot.fragments.remove(0));
+        }
+        slot.fragments.push(transport.ufrag.clone());
+        self.by_fragment.insert(transport.ufrag.clone(), id);
+        if !std::mem::replace(&mut slot.written, true) {
+            self.written.push(id);
+        }
+        self.rooms.handle_input(now, Input::LegRestarted { leg: id, transport });
     }
 
     fn close_all(&mut self) {

@@ -19,6 +19,8 @@ pub enum Carry {
     Text(String),
     /// Close the WebSocket.
     Close,
+    /// Break the WebSocket off without a goodbye, opening or open; nothing comes back of it any more.
+    Abort,
     /// Send an HTTP request; answered by [`Carried::Response`] or [`Carried::RequestFailed`] with the same `id`.
     Request(HttpRequest),
 }
@@ -110,6 +112,7 @@ impl fmt::Debug for Carry {
             }
             Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
             Self::Close => f.write_str("Close"),
+            Self::Abort => f.write_str("Abort"),
             Self::Request(request) => f.debug_tuple("Request").field(request).finish(),
         }
     }
@@ -144,6 +147,7 @@ impl Carry {
             Self::Open { url, headers: list } => 200 + url.len() + headers(list),
             Self::Text(text) => text.len() + 8,
             Self::Close => 8,
+            Self::Abort => 0,
             Self::Request(request) => 80 + request.url.len() + headers(&request.headers) + request.body.len(),
         }
     }

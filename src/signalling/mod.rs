@@ -9,7 +9,7 @@ pub mod whip;
 
 use crate::clock::Instant;
 use crate::conference::protocol::{RosterEntry, RosterTrack};
-use crate::conference::{Cause, ReceiveParameters, SendParameters, TrackName, TransportParameters};
+use crate::conference::{Cause, Credentials, ReceiveParameters, SendParameters, TrackName, TransportParameters};
 pub use message::{Carried, Carry, HttpRequest, HttpResponse, Method};
 
 /// One fact told to an adapter.
@@ -33,6 +33,8 @@ pub enum Input {
         /// Whether it is muted from now on.
         muted: bool,
     },
+    /// Restart ICE with these credentials, where the family can.
+    Restart(Credentials),
     /// Leave in order.
     Leave,
     /// Something came back from the network.
@@ -62,6 +64,8 @@ pub enum Event {
         /// Who else is there, where the SFU says so.
         roster: Vec<RosterEntry>,
     },
+    /// The SFU restarts ICE too; this is its side.
+    Restarted(TransportParameters),
     /// Somebody entered.
     Entered(RosterEntry),
     /// Somebody left.

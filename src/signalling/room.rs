@@ -53,6 +53,7 @@ impl Room {
             Input::Subscribe(tracks) => self.say(&ClientMessage::Subscribe { tracks }),
             Input::Unsubscribe(tracks) => self.say(&ClientMessage::Unsubscribe { tracks }),
             Input::Mute { media, muted } => self.say(&ClientMessage::Mute { media, muted }),
+            Input::Restart(credentials) => self.say(&ClientMessage::Restart { credentials }),
             Input::Leave => self.leave(),
             Input::Carried(carried) => self.handle_carried(carried),
         }
@@ -129,6 +130,7 @@ impl Room {
                 self.joined(transport, roster)
             }
             ServerMessage::Joined { .. } | ServerMessage::PublishAccepted { .. } => return,
+            ServerMessage::Restarted { transport } => Event::Restarted(transport),
             ServerMessage::Entered { entry } => Event::Entered(entry),
             ServerMessage::Left { participant } => Event::Left(participant),
             ServerMessage::Published { participant, track } => Event::Published { participant, track },
@@ -230,7 +232,7 @@ mod tests {
     #[test]
     fn a_join_is_said_when_the_socket_opens_and_answered_with_the_roster() {
         let mut room = joining();
-        assert!(texts(&mut room)[0].starts_with(r#"{"type":"join","version":1"#));
+        assert!(texts(&mut room)[0].starts_with(r#"{"type":"join","version":2"#));
         server(&mut room, &ServerMessage::Joined { transport: transport(), roster: vec![] });
         assert!(matches!(events(&mut room)[..], [Event::Joined { .. }]));
         room.handle_input(

@@ -136,7 +136,7 @@ impl Session {
             Input::Leave => self.leave(),
             Input::Carried(Carried::Response(response)) => self.handle_response(now, &response),
             Input::Carried(Carried::RequestFailed { id, reason }) => self.handle_request_failed(id, &reason),
-            Input::Subscribe(_) | Input::Unsubscribe(_) | Input::Mute { .. } => {}
+            Input::Subscribe(_) | Input::Unsubscribe(_) | Input::Mute { .. } | Input::Restart(_) => {}
             Input::Carried(Carried::Opened | Carried::Text(_) | Carried::Closed { .. }) => {}
         }
     }

@@ -30,6 +30,8 @@ pub enum Event {
     Failed(Cause, String),
     /// The peer closed the DTLS association. Nothing follows.
     Closed,
+    /// After a restart a candidate pair works under the new credentials.
+    Restarted,
     /// A STUN binding request of ours was answered after this long.
     RoundTrip(Duration),
 }

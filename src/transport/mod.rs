@@ -7,14 +7,16 @@
 pub mod dtls;
 mod event;
 pub mod modelled;
+mod nomination;
 pub mod secure;
 
 pub use event::{Event, Output};
 pub use modelled::Modelled;
+pub use nomination::Nomination;
 pub use secure::Secure;
 
 use crate::clock::Instant;
-use crate::conference::{Cause, TransportParameters};
+use crate::conference::{Cause, Credentials, TransportParameters};
 use std::net::SocketAddr;
 
 /// Which end of an association a transport is.
@@ -99,6 +101,27 @@ impl Transport {
         allowed: impl Fn(SocketAddr) -> bool,
     ) -> Result<(), (Cause, String)> {
         either!(self, transport => transport.connect(now, remote, offerer, allowed))
+    }
+
+    /// A participant's new credentials, to be told to the other side; until it answers nothing changes.
+    pub fn restart(&mut self) -> Credentials {
+        either!(self, transport => transport.restart())
+    }
+
+    /// The other side answered a restart: pairs are checked anew under the credentials of both. Media goes on to where it
+    /// went until one of them works (RFC 8445 §9), which [`Event::Restarted`] says.
+    pub fn handle_restarted(
+        &mut self,
+        now: Instant,
+        remote: &TransportParameters,
+        allowed: impl Fn(SocketAddr) -> bool,
+    ) {
+        either!(self, transport => transport.handle_restarted(now, remote, allowed));
+    }
+
+    /// A server is told a participant's new credentials; answers our side with new ones.
+    pub fn accept_restart(&mut self, now: Instant, remote: &Credentials) -> TransportParameters {
+        either!(self, transport => transport.accept_restart(now, remote))
     }
 
     /// One datagram whose first byte is below 128 came from `source`.

@@ -4,9 +4,9 @@
 //! datagram of str0m's own whose first byte is ≥ 128 is dropped, because two contexts on one key would repeat nonces.
 
 use super::dtls::{self, KeySlot};
-use super::{End, Event, Output};
+use super::{End, Event, Nomination, Output};
 use crate::clock::{Duration, Instant};
-use crate::conference::{Cause, Setup, TransportParameters};
+use crate::conference::{Cause, Credentials, Setup, TransportParameters};
 use crate::rtp::srtp;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -56,9 +56,17 @@ pub struct Secure {
     slot: Arc<KeySlot>,
     local: SocketAddr,
     end: End,
+    /// Where a server's participant has moved to, behind a NAT that has forgotten it.
+    nomination: Nomination,
     peer: Option<SocketAddr>,
     /// Candidates of the peer that can be used from here.
     candidates: usize,
+    /// Them, for a restart to begin anew with.
+    remote: Vec<Candidate>,
+    /// Our credentials of a restart that the other side has not answered.
+    offered: Option<IceCreds>,
+    /// It has, and no pair works yet under the new credentials: media stays where it is.
+    restarting: bool,
     outputs: VecDeque<Output>,
     timeout: Option<Instant>,
     /// The newest unanswered binding request: the first bytes of its transaction id, and when it was sent.
@@ -113,8 +121,12 @@ impl Secure {
             slot,
             local,
             end,
+            nomination: Nomination::default(),
             peer: None,
             candidates: 0,
+            remote: Vec::new(),
+            offered: None,
+            restarting: false,
             outputs: VecDeque::new(),
             timeout: None,
             asked: None,
@@ -161,22 +173,11 @@ impl Secure {
         offerer: bool,
         allowed: impl Fn(SocketAddr) -> bool,
     ) -> Result<(), (Cause, String)> {
-        let mut usable = 0;
         // Who only answers checks learns where they come from.
-        let checked = if self.end == End::Participant { remote.candidates.as_slice() } else { &[] };
-        for text in checked {
-            let Ok(candidate) = Candidate::from_sdp_string(text) else { continue };
-            // TCP and mDNS candidates, and other families than our socket's, cannot be reached from here.
-            if candidate.proto() == Protocol::Udp
-                && candidate.addr().is_ipv4() == self.local.is_ipv4()
-                && allowed(candidate.addr())
-            {
-                self.rtc.add_remote_candidate(candidate);
-                usable += 1;
-            }
+        if self.end == End::Participant {
+            self.add_candidates(remote, allowed);
         }
-        self.candidates = usable;
-        if usable == 0 && self.end == End::Participant {
+        if self.candidates == 0 && self.end == End::Participant {
             let offered = remote.candidates.len();
             return Err((
                 Cause::IceNoCandidate,
@@ -203,12 +204,70 @@ impl Secure {
         Ok(())
     }
 
+    /// Adds the candidates of the other side that can be used.
+    fn add_candidates(&mut self, remote: &TransportParameters, allowed: impl Fn(SocketAddr) -> bool) {
+        self.remote.clear();
+        for text in &remote.candidates {
+            let Ok(candidate) = Candidate::from_sdp_string(text) else { continue };
+            // TCP and mDNS candidates, and other families than our socket's, cannot be reached from here.
+            if candidate.proto() == Protocol::Udp
+                && candidate.addr().is_ipv4() == self.local.is_ipv4()
+                && allowed(candidate.addr())
+            {
+                self.remote.push(candidate.clone());
+                self.rtc.add_remote_candidate(candidate);
+            }
+        }
+        self.candidates = self.remote.len();
+    }
+
+    /// New credentials, to be told to the other side; until it answers nothing changes.
+    pub fn restart(&mut self) -> Credentials {
+        let offered = IceCreds::new();
+        let credentials = Credentials { ufrag: offered.ufrag.clone(), pwd: offered.pass.clone() };
+        self.offered = Some(offered);
+        credentials
+    }
+
+    /// The other side answered a restart: pairs are checked anew under the credentials of both. Media goes on to where it
+    /// went until one of them works (RFC 8445 §9).
+    pub fn handle_restarted(
+        &mut self,
+        now: Instant,
+        remote: &TransportParameters,
+        allowed: impl Fn(SocketAddr) -> bool,
+    ) {
+        let Some(offered) = self.offered.take().filter(|_| !self.ended) else { return };
+        for candidate in std::mem::take(&mut self.remote) {
+            self.rtc.direct_api().invalidate_candidate(&candidate);
+        }
+        let mut direct = self.rtc.direct_api();
+        direct.set_local_ice_credentials(offered);
+        direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
+        self.restarting = true;
+        self.add_candidates(remote, allowed);
+        self.handle_timeout(now);
+    }
+
+    /// A server is told a participant's new credentials; answers our side with new ones. The pair in use carries media
+    /// until the participant's checks come under these.
+    pub fn accept_restart(&mut self, now: Instant, remote: &Credentials) -> TransportParameters {
+        let mut direct = self.rtc.direct_api();
+        direct.set_local_ice_credentials(IceCreds::new());
+        direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
+        self.handle_timeout(now);
+        self.local_parameters()
+    }
+
     /// One datagram whose first byte is below 128 came from `source`.
     pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
         if self.ended {
             return;
         }
         self.note_answer(now, bytes);
+        if self.end != End::Participant {
+            self.nomination.handle_datagram(source, bytes);
+        }
         self.nominating = (self.end != End::Participant && nominates(bytes)).then_some(source);
         let Ok(contents) = bytes.try_into() else { return };
         let receive = Receive { proto: Protocol::Udp, source, destination: self.local, contents };
@@ -255,7 +314,7 @@ impl Secure {
     /// Where media goes: the address that DTLS settled on.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.nomination.moved().or(self.peer)
     }
 
     /// The same where the peer has no other address: nothing of this association will come from elsewhere.
@@ -290,6 +349,7 @@ impl Secure {
     }
 
     fn transmit(&mut self, now: Instant, to: SocketAddr, bytes: &[u8]) {
+        let to = if self.end == End::Participant { to } else { self.nomination.handle_transmit(to, bytes) };
         match bytes.first() {
             Some(0..=3) => {
                 // Its integrity was right: a server follows a participant whose address changed (RFC 8445 §7.3.1.5).
@@ -324,6 +384,11 @@ impl Secure {
             {
                 self.ice_connected = true;
                 self.outputs.push_back(Output::Event(Event::IceConnected));
+            }
+            Rtc::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed)
+                if std::mem::take(&mut self.restarting) =>
+            {
+                self.outputs.push_back(Output::Event(Event::Restarted));
             }
             Rtc::IceConnectionStateChange(IceConnectionState::Disconnected) if self.ice_connected => {
                 self.fail("consent was lost: the server no longer answers STUN checks".to_owned());

@@ -75,7 +75,7 @@ impl Pair {
                 }
                 Output::Event(Event::Keys(keys)) => self.keys[end] = Some(*keys),
                 Output::Event(Event::Failed(cause, detail)) => self.failures[end].push((cause, detail)),
-                Output::Event(Event::IceConnected | Event::Closed | Event::RoundTrip(_)) => {}
+                Output::Event(Event::IceConnected | Event::Restarted | Event::Closed | Event::RoundTrip(_)) => {}
             }
         }
     }

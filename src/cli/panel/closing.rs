@@ -142,6 +142,7 @@ mod tests {
             links: vec![],
             participants_detail: vec![],
             health: Health { valid: true, ..Health::default() },
+            faults: Vec::new(),
             events: vec![],
             environment: None,
         }

@@ -148,7 +148,7 @@ impl Bench<'_> {
         while !self.sink.orders.is_empty() {
             for order in std::mem::take(&mut self.sink.orders) {
                 match order {
-                    Order::Connect { .. } => {}
+                    Order::Connect { .. } | Order::Rebind { .. } => {}
                     Order::Bind { leg } => {
                         self.bound += 1;
                         let local = SocketAddr::from(([127, 0, 0, 1], 5_000 + u16::from(leg)));

@@ -52,7 +52,7 @@ impl Bench {
         while !self.sink.orders.is_empty() {
             for order in std::mem::take(&mut self.sink.orders) {
                 match order {
-                    Order::Connect { .. } => {}
+                    Order::Connect { .. } | Order::Rebind { .. } => {}
                     Order::Bind { leg } => {
                         let local = SocketAddr::from(([127, 0, 0, 1], 5_000 + u16::from(leg)));
                         self.client.handle_bound(self.now, leg, local, &self.shared, &mut self.sink);

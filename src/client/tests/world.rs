@@ -28,7 +28,7 @@ type Place = (usize, u8);
 
 struct SfuLeg {
     leg: Leg,
-    fragment: String,
+    fragments: Vec<String>,
 }
 
 /// Everything.
@@ -57,6 +57,7 @@ pub struct World {
     to_sfu: VecDeque<(SocketAddr, Vec<u8>)>,
     to_clients: VecDeque<(SocketAddr, Vec<u8>)>,
     carried: VecDeque<(Place, u32, Carried)>,
+    dead: bool,
 }
 
 fn sfu_address() -> SocketAddr {
@@ -106,6 +107,7 @@ impl World {
             to_sfu: VecDeque::new(),
             to_clients: VecDeque::new(),
             carried: VecDeque::new(),
+            dead: false,
         }
     }
 
@@ -133,6 +135,29 @@ impl World {
                 self.obey();
             }
             self.exchange();
+        }
+    }
+
+    /// The SFU dies: nobody says goodbye, and connections break.
+    pub fn kill_sfu(&mut self) {
+        self.dead = true;
+        let config = RoomsConfig { limits: Limits::default(), ceiling: Bitrate::from_kbps(2_000), seed: Seed::new(6) };
+        self.rooms = Rooms::new(config, Arc::new(Census::default()));
+        self.legs.clear();
+        self.by_address.clear();
+        for (place, session) in std::mem::take(&mut self.connections).into_values() {
+            let closed = Carried::Closed { reason: "reset".to_owned(), status: None };
+            self.carried.push_back((place, session, closed));
+        }
+        self.exchange();
+    }
+
+    /// It is there again, and knows nobody; everybody is told which fault is over.
+    pub fn start_sfu(&mut self, fault: u16) {
+        self.dead = false;
+        let at = self.now;
+        for who in 0..self.clients.len() {
+            self.tell(who, |client, now, shared, sink| client.handle_fault_over(now, fault, at, shared, sink));
         }
     }
 
@@ -177,6 +202,11 @@ impl World {
     fn carry_out(&mut self, who: usize, order: Order) {
         match order {
             Order::Connect { .. } => {}
+            Order::Rebind { leg } => {
+                self.bound.retain(|_, place| *place != (who, leg));
+                self.next_port += 1;
+                self.bound.insert(SocketAddr::from(([127, 0, 0, 1], self.next_port)), (who, leg));
+            }
             Order::Bind { leg } => {
                 self.next_port += 1;
                 let local = SocketAddr::from(([127, 0, 0, 1], self.next_port));
@@ -191,6 +221,10 @@ impl World {
     fn carry(&mut self, place: Place, session: u32, carry: Carry) {
         let connection = self.connections.iter().find(|(_, owner)| **owner == (place, session)).map(|(id, _)| *id);
         match carry {
+            Carry::Open { .. } if self.dead => {
+                let reason = "nobody listens".to_owned();
+                self.carried.push_back((place, session, Carried::Closed { reason, status: None }));
+            }
             Carry::Open { .. } => {
                 self.connections.insert(ConnectionId(self.next_connection), (place, session));
                 self.next_connection += 1;
@@ -205,7 +239,7 @@ impl World {
                     self.obey();
                 }
             }
-            Carry::Close => {
+            Carry::Close | Carry::Abort => {
                 if let Some(connection) = connection {
                     self.connections.remove(&connection);
                     self.rooms.handle_input(self.now, room::Input::Disconnected(connection));
@@ -230,8 +264,15 @@ impl World {
                 room::Output::Leg { leg, command: LegCommand::Open(setup) } => {
                     let (opened, transport) = self.maker.open(self.now, &setup).expect("can be used");
                     let fragment = transport.ufrag.clone();
-                    self.legs.insert(leg, SfuLeg { leg: opened, fragment });
+                    self.legs.insert(leg, SfuLeg { leg: opened, fragments: vec![fragment] });
                     self.rooms.handle_input(self.now, room::Input::LegOpened { leg, transport });
+                }
+                room::Output::Leg { leg, command: LegCommand::Restart(credentials) } => {
+                    let Some(known) = self.legs.get_mut(&leg) else { continue };
+                    let transport = known.leg.restart(self.now, &credentials);
+                    known.fragments.push(transport.ufrag.clone());
+                    self.rooms.handle_input(self.now, room::Input::LegRestarted { leg, transport });
+                    self.drain_leg(leg);
                 }
                 room::Output::Leg { leg, command } => {
                     let closes = matches!(command, LegCommand::Close);
@@ -309,7 +350,11 @@ impl World {
 
     fn reach_sfu(&mut self, from: SocketAddr, bytes: &[u8]) {
         let names = |fragment: &str| bytes.windows(fragment.len()).any(|part| part == fragment.as_bytes());
-        let named = self.legs.iter().find(|(_, known)| bytes[0] < 4 && names(&known.fragment)).map(|(id, _)| *id);
+        let named = self
+            .legs
+            .iter()
+            .find(|(_, known)| bytes[0] < 4 && known.fragments.iter().any(|fragment| names(fragment)))
+            .map(|(id, _)| *id);
         if let Some(id) = named {
             self.by_address.insert(from, id);
         }

@@ -146,7 +146,7 @@ fn refuse(ticket: Ticket, carry: &Carry, reply: &Reply) {
     match carry {
         Carry::Open { .. } => tell(reply, ticket, Carried::Closed { reason, status: None }),
         Carry::Request(request) => tell(reply, ticket, Carried::RequestFailed { id: request.id, reason }),
-        Carry::Text(_) | Carry::Close => {}
+        Carry::Text(_) | Carry::Close | Carry::Abort => {}
     }
 }
 
@@ -204,6 +204,7 @@ impl Router {
             Carry::Open { url, headers } => self.open(ticket, url, headers, reply),
             Carry::Text(text) => self.frame(ticket, Frame::Text(text)),
             Carry::Close => self.frame(ticket, Frame::Close),
+            Carry::Abort => self.frame(ticket, Frame::Abort),
             Carry::Request(request) => {
                 let answer = self.client.send(request);
                 self.tasks.spawn(async move {

@@ -32,6 +32,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub(super) enum Frame {
     Text(String),
     Close,
+    /// Let go of it without a word to either side.
+    Abort,
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -87,6 +89,7 @@ async fn opened(
             }
             frame = frames.recv(), if !closing => match frame {
                 Some(Frame::Text(text)) => early.push_back(Frame::Text(text)),
+                Some(Frame::Abort) => return Err("broken off before it was open".to_owned().into()),
                 Some(Frame::Close) | None if early.is_empty() => {
                     return Err("closed by this side before it was open".to_owned().into());
                 }
@@ -150,6 +153,12 @@ async fn connect_any(addresses: &[IpAddr], port: u16, at: &str) -> Result<TcpStr
     Err(reason)
 }
 
+/// How the writing half ended.
+enum Written {
+    Closed,
+    Aborted,
+}
+
 async fn converse(
     socket: Socket,
     at: &str,
@@ -167,7 +176,8 @@ async fn converse(
                 };
                 match next {
                     Some(Frame::Text(text)) => sink.send(Message::text(text)).await?,
-                    Some(Frame::Close) | None => return sink.close().await,
+                    Some(Frame::Abort) => return Ok(Written::Aborted),
+                    Some(Frame::Close) | None => return sink.close().await.map(|()| Written::Closed),
                 }
             }
         };
@@ -188,7 +198,9 @@ async fn converse(
             biased;
             reason = &mut read => reason,
             written = &mut write => match written {
-                Ok(()) => {
+                // Dropped as it is: the other side reads an end without a goodbye.
+                Ok(Written::Aborted) => return,
+                Ok(Written::Closed) => {
                     // What is still on its way is let in until the other side has closed as well.
                     let _ = timeout(CLOSING, read).await;
                     "closed by this side".to_owned()

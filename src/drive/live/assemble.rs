@@ -10,6 +10,7 @@ use crate::metrics::Recorded;
 use crate::metrics::catalog::Metric;
 use crate::metrics::measure::Measure;
 use crate::outcome::build;
+use crate::outcome::faults;
 use crate::outcome::{
     Ending, Environment, Evidence, Health, LinkOutcome, Names, OUTCOME_VERSION, Outcome, ParticipantDetail,
     Participants, RunEvent, RunTimes, Series, World, judge, judge_health, verdict,
@@ -84,7 +85,6 @@ pub(in crate::drive) fn outcome(
         target: target_name(plan),
         scenario_text: scenario_text.to_owned(),
         participants: participants(shared, &details, &recorded),
-        thresholds,
         seeds: Vec::new(),
         metrics: build::metrics(&recorded, &names, &times),
         rates: build::rates(&recorded, &times, (forecast.steady.packets_up, forecast.steady.packets_down)),
@@ -92,6 +92,8 @@ pub(in crate::drive) fn outcome(
         links,
         participants_detail: details,
         health,
+        faults: faults::faults(plan, &recorded, &thresholds),
+        thresholds,
         events: events(plan, gathered.progress.events, gathered.ended),
         environment: gathered.environment,
     }
@@ -238,6 +240,7 @@ fn events(plan: &Plan, mut events: Vec<RunEvent>, ended: Instant) -> Vec<RunEven
         let text = format!("outage of {network} for {who} participants");
         events.push(RunEvent { at: at as f64 / 1e9, lasting: length as f64 / 1e9, kind: "network".to_owned(), text });
     }
+    events.extend(faults::events(plan, ended));
     events.sort_by(|a, b| a.at.total_cmp(&b.at).then_with(|| a.text.cmp(&b.text)));
     events
 }

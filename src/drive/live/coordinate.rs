@@ -3,11 +3,12 @@
 use super::assemble::{self, Gathered};
 use super::clock::RunClock;
 use super::clock::pause_thread;
+use super::hands::Hands;
 use super::limits;
 use super::machine::{self, Canary, CpuTimes};
 use super::progress::Progress;
 use super::socket::Sources;
-use super::target::{ProcessSpawn, ReferenceSpawn, Target};
+use super::target::{Addresses, ProcessSpawn, ReferenceSpawn, Target};
 use super::worker::{Command, Connections, Report, Worker, WorkerResult};
 use crate::client::{Milestone, Shared};
 use crate::clock::{Duration, Instant};
@@ -90,7 +91,7 @@ pub fn run(
     let forecast = Forecast::of(&plan);
     limits::ensure_open_files(forecast.open_files).map_err(DriveError::Local)?;
     check_ready_url(&plan, options.i_own_target)?;
-    let mut target = start_target(&plan)?;
+    let mut target = start_target(&plan, None)?;
     let base_url = base_url(&plan, target.as_ref());
     let sources = reach(&plan, &base_url, options.i_own_target, forecast.sockets)?;
     let clock = RunClock::start();
@@ -125,8 +126,8 @@ pub fn run(
     Ok(assemble::outcome(&shared, gathered, &options.scenario_text, &forecast))
 }
 
-/// Starts the target, where the run owns it.
-fn start_target(plan: &Plan) -> Result<Option<Target>, DriveError> {
+/// Starts the target, where the run owns it; at these addresses when it served there before.
+pub(super) fn start_target(plan: &Plan, addresses: Option<Addresses>) -> Result<Option<Target>, DriveError> {
     let started = match (&plan.target.process, &plan.target.adapter) {
         (Some(process), _) => {
             let spawn =
@@ -135,7 +136,8 @@ fn start_target(plan: &Plan) -> Result<Option<Target>, DriveError> {
         }
         (None, AdapterPlan::Reference(reference)) => {
             let egress = reference.egress.clone().map(|network| (network, reference.egress_seed));
-            let spawn = ReferenceSpawn { workers: reference.workers, leg: reference.leg, egress, cores: Vec::new() };
+            let spawn =
+                ReferenceSpawn { workers: reference.workers, leg: reference.leg, egress, addresses, cores: Vec::new() };
             Target::reference(&spawn, START)
         }
         (None, AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_)) => return Ok(None),
@@ -231,6 +233,12 @@ impl Crew {
         let _ = self.commands[self.owner[participant as usize]].send(command);
     }
 
+    pub(super) fn tell_all(&self, command: &Command) {
+        for commands in &self.commands {
+            let _ = commands.send(command.clone());
+        }
+    }
+
     /// Whether a worker ended before it was told to.
     fn is_short(&self) -> bool {
         self.threads.iter().any(JoinHandle::is_finished)
@@ -282,6 +290,7 @@ fn coordinate(
     on_status: &mut dyn FnMut(&Status),
 ) -> Ending {
     let mut closed = Closed::of(&shared.plan);
+    let mut hands = Hands::new(&shared.plan);
     let end = shared.plan.run.end();
     let mut ending = Ending::default();
     loop {
@@ -294,6 +303,7 @@ fn coordinate(
         if let Some(gone) = target.as_mut().and_then(Target::try_exit) {
             ending.target_gone = Some(format!("The target {gone}."));
         }
+        hands.act(now, shared, target, crew, progress, &mut ending);
         if crew.is_short() {
             ending.generator_gone = Some("A media worker of ours ended before the run did.".to_owned());
         }
@@ -305,6 +315,7 @@ fn coordinate(
         ending.interrupted = options.interrupted.load(Ordering::Relaxed);
         let cut_short = ending.target_gone.is_some() || ending.generator_gone.is_some() || ending.aborted_by.is_some();
         if ending.interrupted || cut_short || now >= end {
+            hands.let_go(target.as_ref());
             progress.note_end(now, &ending);
             progress.set_ending(now, ending.interrupted, LEAVE);
             on_status(progress.status());

@@ -23,6 +23,13 @@ pub enum Command {
         /// Index of the participant.
         participant: u32,
     },
+    /// The SFU is itself again after a fault of its own.
+    FaultOver {
+        /// Index of the fault in the plan.
+        fault: u16,
+        /// Since when.
+        at: Instant,
+    },
     /// The run ends.
     End,
 }

@@ -8,6 +8,7 @@ mod board;
 pub mod clock;
 mod coordinate;
 pub mod drops;
+mod hands;
 pub mod limits;
 pub mod machine;
 pub mod message;

@@ -55,6 +55,8 @@ pub(in crate::drive) struct Progress {
     interval: Duration,
     next: u32,
     sfu_before: Option<(Instant, Usage)>,
+    /// What a process that was killed had used, until its last interval is sampled.
+    sfu_final: Option<Usage>,
     own_before: Option<(Instant, Usage)>,
     board: Board,
 }
@@ -90,6 +92,7 @@ impl Progress {
             interval: plan.output.interval,
             next: 0,
             sfu_before: None,
+            sfu_final: None,
             own_before: None,
             board: Board::new(plan, target),
         }
@@ -183,10 +186,16 @@ impl Progress {
     /// Samples the SFU's process and our own.
     pub fn sample(&mut self, now: Instant, shared: &Shared, target: Option<&mut Target>) {
         let key = Key::run(shared.phase(now.saturating_sub(self.interval)));
-        if let Some(usage) = target.and_then(|target| target.sample()) {
+        let usage = target.and_then(|target| target.sample()).or(self.sfu_final.take());
+        if usage.is_none() {
+            // One that is away uses nothing that could be shown: a gap, and no zero.
+            self.forget_sfu();
+        }
+        if let Some(usage) = usage {
             self.sfu = Some(usage);
             let rate = rate(&mut self.sfu_before, now, usage);
             self.sfu_cpu = rate;
+            let key = shared.run_key(now.saturating_sub(self.interval));
             self.record_usage(key, usage, rate, Metric::SfuCpu, Metric::SfuRss);
         }
         if let Some(usage) = machine::own_usage() {
@@ -210,6 +219,17 @@ impl Progress {
         let interval = self.recorder.take_interval(self.next);
         self.next += 1;
         self.absorb(interval);
+    }
+
+    /// The SFU's process is about to be killed at `now`, having used this much: the interval that has ended is still its own.
+    pub fn note_killed(&mut self, now: Instant, usage: Option<Usage>) {
+        let has_ended = now >= Instant::ZERO + self.interval * (self.next + 1);
+        self.sfu_final = usage.filter(|_| has_ended);
+    }
+
+    /// The SFU's process is gone, or another one: what it had used says nothing about what comes.
+    pub fn forget_sfu(&mut self) {
+        (self.sfu, self.sfu_cpu, self.sfu_before) = (None, None, None);
     }
 
     fn record_usage(&mut self, key: Key, usage: Usage, rate: Option<f64>, cpu: Metric, rss: Metric) {

@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,8 +39,19 @@ pub struct ReferenceSpawn {
     pub leg: LegKind,
     /// A network on every subscriber's downlink and its seed.
     pub egress: Option<(String, u64)>,
+    /// Addresses to serve at: those of one that was killed. Free ones without it.
+    pub addresses: Option<Addresses>,
     /// Cores that it may run on; empty means all.
     pub cores: Vec<usize>,
+}
+
+/// Where a reference SFU serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Signalling.
+    pub http: SocketAddr,
+    /// Media, one a worker.
+    pub udp: Vec<SocketAddr>,
 }
 
 /// How a server of the user's own is started.
@@ -61,6 +73,7 @@ pub struct Target {
     parent: Option<ChildStdin>,
     name: String,
     base_url: Option<String>,
+    addresses: Option<Addresses>,
     last_lines: Arc<Mutex<VecDeque<String>>>,
     readers: Vec<std::thread::JoinHandle<()>>,
     ended: bool,
@@ -93,7 +106,12 @@ impl Target {
     pub fn reference(spawn: &ReferenceSpawn, patience: Duration) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| format!("this program's own file is gone: {error}"))?;
         let mut command = Command::new(program);
-        command.args(["sfu", "--listen", "127.0.0.1:0", "--parent-stdin"]);
+        let listen = spawn.addresses.as_ref().map_or_else(|| "127.0.0.1:0".to_owned(), |at| at.http.to_string());
+        command.args(["sfu", "--listen", &listen, "--parent-stdin"]);
+        if let Some(addresses) = &spawn.addresses {
+            let ports: Vec<String> = addresses.udp.iter().map(|address| address.port().to_string()).collect();
+            command.args(["--media-ports", &ports.join(",")]);
+        }
         if spawn.workers > 0 {
             command.args(["--workers", &spawn.workers.to_string()]);
         }
@@ -110,9 +128,10 @@ impl Target {
         let (mut target, lines) = Self::spawn(command, name, cores)?;
         loop {
             match lines.recv_timeout(ASK_EVERY) {
-                Ok(line) => match ready_address(&line) {
-                    Some(http) => {
-                        target.base_url = Some(format!("http://{http}"));
+                Ok(line) => match ready_addresses(&line) {
+                    Some(addresses) => {
+                        target.base_url = Some(format!("http://{}", addresses.http));
+                        target.addresses = Some(addresses);
                         return Ok(target);
                     }
                     None => return Err(target.gave_up(&format!("said `{line}` instead of where it serves"))),
@@ -173,7 +192,7 @@ impl Target {
             let kept = last_lines.clone();
             readers.push(std::thread::spawn(move || each_line(errors, |line| keep(&kept, line))));
         }
-        Ok((Self { child, parent, name, base_url: None, last_lines, readers, ended: false }, lines))
+        Ok((Self { child, parent, name, base_url: None, addresses: None, last_lines, readers, ended: false }, lines))
     }
 
     /// Fails when the child has ended or `patience` is over.
@@ -198,6 +217,23 @@ impl Target {
     #[must_use]
     pub fn base_url(&self) -> Option<&str> {
         self.base_url.as_deref()
+    }
+
+    /// Where a reference SFU serves; `None` for a server of the user's own.
+    #[must_use]
+    pub const fn addresses(&self) -> Option<&Addresses> {
+        self.addresses.as_ref()
+    }
+
+    /// Has it stand still, with its descendants, until [`Self::resume`].
+    pub fn pause(&self) {
+        // Fails only when the group is gone, which is noticed elsewhere.
+        let _ = killpg(self.group(), Signal::SIGSTOP);
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) {
+        let _ = killpg(self.group(), Signal::SIGCONT);
     }
 
     /// Its process id, which is also that of its group.
@@ -259,6 +295,8 @@ impl Target {
         if !grace.is_zero() && self.exit_status().is_none() {
             // Fails only when the group is gone already.
             let _ = killpg(self.group(), Signal::SIGTERM);
+            // One that stands still hears nothing.
+            self.resume();
             while self.exit_status().is_none() && clock.now() < Instant::ZERO + grace {
                 pause_thread(Duration::from_millis(5));
             }
@@ -316,10 +354,13 @@ fn keep(lines: &Mutex<VecDeque<String>>, line: String) {
     lines.push_back(line);
 }
 
-/// The `http` address of a ready line such as `{"http":"127.0.0.1:4242","udp":["127.0.0.1:5000"]}`.
-fn ready_address(line: &str) -> Option<std::net::SocketAddr> {
+/// The addresses of a ready line such as `{"http":"127.0.0.1:4242","udp":["127.0.0.1:5000"]}`.
+fn ready_addresses(line: &str) -> Option<Addresses> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;
-    value.get("http")?.as_str()?.parse().ok()
+    let http = value.get("http")?.as_str()?.parse().ok()?;
+    let udp = value.get("udp").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let udp = udp.filter_map(|address| address.as_str()?.parse().ok()).collect();
+    Some(Addresses { http, udp })
 }
 
 /// Asks a URL again and again on a thread of its own until it answers with 2xx, or nobody waits any more.

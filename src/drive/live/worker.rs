@@ -176,6 +176,12 @@ impl Worker {
                     self.clients[client as usize].leave(now, &self.shared, &mut self.sink);
                     self.drain(now, client);
                 }
+                Ok(Command::FaultOver { fault, at }) => {
+                    for client in 0..self.clients.len() {
+                        self.clients[client].handle_fault_over(now, fault, at, &self.shared, &mut self.sink);
+                        self.drain(now, client as u32);
+                    }
+                }
                 // A coordinator that is gone has ended the run.
                 Ok(Command::End) | Err(TryRecvError::Disconnected) => return true,
                 Err(TryRecvError::Empty) => return false,
@@ -272,6 +278,7 @@ impl Worker {
                     let _ = socket.connect(peer);
                 }
             }
+            Order::Rebind { leg } => self.rebind(client, leg),
             Order::Unbind { leg } => {
                 if let Some(Some(socket)) = self.sockets[client as usize].get_mut(usize::from(leg)).map(Option::take) {
                     // Closing would do it too; what the socket met is kept.
@@ -307,6 +314,20 @@ impl Worker {
             Err(error) => {
                 one.handle_refused(now, format!("no UDP socket could be had: {error}"), &self.shared, &mut self.sink);
             }
+        }
+    }
+
+    /// Puts another socket in the place of a leg's. A machine that has none left lets it keep the old one.
+    fn rebind(&mut self, client: u32, leg: u8) {
+        let participant = self.participants[client as usize];
+        let Some(Some(old)) = self.sockets[client as usize].get_mut(usize::from(leg)) else { return };
+        let Ok(new) = MediaSocket::bind(self.sources.address(participant), WANTED_BUFFER) else { return };
+        let token = u64::from(client) << LEG_BITS | u64::from(leg);
+        if self.reading.poller.add(&new, token).is_ok() {
+            let _ = self.reading.poller.remove(&*old);
+            self.counts.refused += old.counters().refused;
+            self.receive_buffer = self.receive_buffer.min(new.granted() as u64);
+            *old = new;
         }
     }
 

@@ -132,6 +132,7 @@ fn simulate(
     tell_story(&mut world, on_story);
     take_milestones(&mut world, &mut progress);
     let lost = world.sfu.lost();
+    progress.events.append(&mut world.events);
     let World { clients, sink, .. } = world;
     let result = WorkerResult {
         details: clients.iter().map(|client| client.detail(&shared)).collect(),

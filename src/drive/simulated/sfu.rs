@@ -9,6 +9,7 @@ use super::line::{Line, Lines};
 use super::service::Service;
 use super::timers::Timers;
 use crate::clock::{Duration, Instant};
+use crate::conference::Credentials;
 use crate::conference::protocol::{ClientMessage, PROTOCOL_VERSION, Refusal, ServerMessage};
 use crate::plan::target::ServicePlan;
 use crate::rtp::ntp::Ntp;
@@ -27,6 +28,9 @@ use std::sync::Arc;
 /// What publishers are told by REMB, as `throng sfu` does unasked.
 const CEILING: Bitrate = Bitrate::from_kbps(5_000);
 
+/// Bytes of datagrams that wait for an SFU that stands still, as the receive buffer of a live one.
+const RECEIVE_BUFFER: usize = 16 << 20;
+
 /// A datagram on its way out of the SFU.
 pub(super) type Departure = (SocketAddr, Vec<u8>);
 
@@ -34,7 +38,7 @@ pub(super) type Departure = (SocketAddr, Vec<u8>);
 #[derive(Debug)]
 struct Slot {
     leg: Leg,
-    fragment: String,
+    fragments: Vec<String>,
     core: usize,
     written: bool,
     /// Participants with a port that leads to it.
@@ -73,6 +77,31 @@ pub(super) struct Sfu {
     /// Signalling that leaves now.
     said: VecDeque<(Line, Carried)>,
     strays: u64,
+    seed: u64,
+    /// How often it was started.
+    lives: u64,
+    state: State,
+    /// What came while it stood still, and the bytes of the datagrams in it.
+    inbox: VecDeque<Knock>,
+    inbox_bytes: usize,
+}
+
+/// How it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// It serves.
+    Up,
+    /// It stands still: what comes waits for it.
+    Still,
+    /// There is no process.
+    Down,
+}
+
+/// Something that waits for an SFU that stands still.
+#[derive(Debug)]
+enum Knock {
+    Datagram(SocketAddr, Vec<u8>),
+    Message(Line, Carry),
 }
 
 impl Sfu {
@@ -80,7 +109,7 @@ impl Sfu {
     pub fn new(participants: usize, seed: u64, ntp_origin: Ntp, service: ServicePlan) -> Self {
         Self {
             maker: Maker::Own(own::Maker::new(Factory::Modelled, address::SFU, address::SFU, ntp_origin, 1)),
-            rooms: rooms(seed),
+            rooms: rooms(seed, 0),
             legs: Vec::new(),
             timers: Timers::default(),
             routes: vec![Vec::new(); participants],
@@ -94,11 +123,66 @@ impl Sfu {
             departures: VecDeque::new(),
             said: VecDeque::new(),
             strays: 0,
+            seed,
+            lives: 0,
+            state: State::Up,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+        }
+    }
+
+    /// It ends without a goodbye: connections break, datagrams are sent in vain.
+    pub fn kill(&mut self) {
+        let reason = "the SFU is gone: the connection was reset";
+        for line in self.lines.close_all() {
+            self.said.push_back((line, Carried::Closed { reason: reason.to_owned(), status: None }));
+        }
+        for leg in 0..self.legs.len() as u32 {
+            self.timers.set(leg, None);
+        }
+        self.legs.clear();
+        self.routes.iter_mut().for_each(Vec::clear);
+        self.by_fragment.clear();
+        self.waiting.clear();
+        self.inbox.clear();
+        self.inbox_bytes = 0;
+        self.lives += 1;
+        self.rooms = rooms(self.seed, self.lives);
+        self.state = State::Down;
+    }
+
+    /// It begins again, with nobody in it.
+    pub fn start(&mut self) {
+        self.state = State::Up;
+    }
+
+    /// It stands still.
+    pub fn pause(&mut self) {
+        if self.state == State::Up {
+            self.state = State::Still;
+        }
+    }
+
+    /// It goes on, with what has waited for it.
+    pub fn resume(&mut self, now: Instant) {
+        if self.state != State::Still {
+            return;
+        }
+        self.state = State::Up;
+        self.inbox_bytes = 0;
+        for knock in std::mem::take(&mut self.inbox) {
+            match knock {
+                Knock::Datagram(from, bytes) => self.handle_datagram(now, from, &bytes),
+                Knock::Message(line, carry) => self.handle_carry(now, line, carry),
+            }
         }
     }
 
     /// When something happens by itself: a core is done, a leg's or the rooms' timer is due.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
+        if self.state != State::Up {
+            return None;
+        }
         let served = self.waiting.peek().map(|Reverse(waiting)| waiting.at);
         [served, self.timers.next(), self.rooms.poll_timeout()].into_iter().flatten().min()
     }
@@ -106,6 +190,9 @@ impl Sfu {
     /// Does the first thing that is due at `now`: what a core is done with before a leg's timer, a leg's before the rooms'.
     /// False when nothing is.
     pub fn handle_timeout(&mut self, now: Instant) -> bool {
+        if self.state != State::Up {
+            return false;
+        }
         if self.waiting.peek().is_some_and(|Reverse(waiting)| waiting.at <= now) {
             let Some(Reverse(waiting)) = self.waiting.pop() else { return false };
             match (waiting.from, waiting.to) {
@@ -150,6 +237,15 @@ impl Sfu {
 
     /// A datagram comes from a participant.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        match self.state {
+            State::Up => {}
+            State::Down => return,
+            State::Still if self.inbox_bytes + bytes.len() > RECEIVE_BUFFER => return,
+            State::Still => {
+                self.inbox_bytes += bytes.len();
+                return self.inbox.push_back(Knock::Datagram(from, bytes.to_vec()));
+            }
+        }
         let Some(service) = &mut self.service else { return self.take(now, from, bytes) };
         let Some(id) = leg_of(&self.routes, &self.by_fragment, from, bytes) else {
             self.strays += 1;
@@ -280,13 +376,22 @@ impl Sfu {
                     let core = self.service.as_ref().map_or(0, |service| service.core(&setup.room));
                     self.keep(
                         id,
-                        Slot { leg, fragment: transport.ufrag.clone(), core, written: false, clients: Vec::new() },
+                        Slot {
+                            leg,
+                            fragments: vec![transport.ufrag.clone()],
+                            core,
+                            written: false,
+                            clients: Vec::new(),
+                        },
                     );
                     Input::LegOpened { leg: id, transport }
                 }
                 Err(detail) => Input::LegRefused { leg: id, detail },
             };
             return self.rooms.handle_input(now, opened);
+        }
+        if let LegCommand::Restart(credentials) = &command {
+            return self.restart(now, id, credentials);
         }
         let closes = matches!(command, LegCommand::Close);
         if let Some(slot) = slot(&mut self.legs, id) {
@@ -298,11 +403,20 @@ impl Sfu {
         }
     }
 
+    fn restart(&mut self, now: Instant, id: LegId, credentials: &Credentials) {
+        let Some(slot) = slot(&mut self.legs, id) else { return };
+        let transport = slot.leg.restart(now, credentials);
+        slot.fragments.push(transport.ufrag.clone());
+        self.by_fragment.insert(transport.ufrag.clone(), id);
+        self.drain(now, id);
+        self.rooms.handle_input(now, Input::LegRestarted { leg: id, transport });
+    }
+
     fn keep(&mut self, id: LegId, slot: Slot) {
         if self.legs.len() <= id.index() {
             self.legs.resize_with(id.index() + 1, || None);
         }
-        self.by_fragment.insert(slot.fragment.clone(), id);
+        self.by_fragment.extend(slot.fragments.iter().map(|fragment| (fragment.clone(), id)));
         let due = slot.leg.poll_timeout();
         self.legs[id.index()] = Some(slot);
         self.timers.set(id.0, due);
@@ -310,7 +424,9 @@ impl Sfu {
 
     fn forget(&mut self, id: LegId) {
         if let Some(slot) = self.legs.get_mut(id.index()).and_then(Option::take) {
-            self.by_fragment.remove(&slot.fragment);
+            slot.fragments.iter().for_each(|fragment| {
+                self.by_fragment.remove(fragment);
+            });
             for client in slot.clients {
                 self.routes[client as usize].retain(|(_, leg)| *leg != id);
             }
@@ -320,13 +436,24 @@ impl Sfu {
 
     /// Signalling comes from a participant.
     pub fn handle_carry(&mut self, now: Instant, line: Line, carry: Carry) {
+        match self.state {
+            State::Up => {}
+            State::Still => return self.inbox.push_back(Knock::Message(line, carry)),
+            State::Down => {
+                if matches!(carry, Carry::Open { .. }) {
+                    let reason = "the SFU refused the connection".to_owned();
+                    self.said.push_back((line, Carried::Closed { reason, status: None }));
+                }
+                return;
+            }
+        }
         match carry {
             Carry::Open { .. } => {
                 self.lines.open(line);
                 self.said.push_back((line, Carried::Opened));
             }
             Carry::Text(text) => self.handle_text(now, line, &text),
-            Carry::Close => {
+            Carry::Close | Carry::Abort => {
                 if let Some(connection) = self.lines.hang_up(line) {
                     self.tell(now, Input::Disconnected(connection));
                 }
@@ -355,8 +482,8 @@ impl Sfu {
     }
 }
 
-fn rooms(seed: u64) -> Rooms {
-    let seed = Seed::new(seed).child("simulated sfu");
+fn rooms(seed: u64, life: u64) -> Rooms {
+    let seed = Seed::new(seed).child("simulated sfu").indexed("life", life);
     let config = RoomsConfig { limits: Limits::default(), ceiling: CEILING, seed };
     Rooms::new(config, Arc::new(Census::default()))
 }

@@ -78,9 +78,11 @@ impl Story {
         let text = match order {
             Order::Bind { leg } => format!("binds the socket of leg {leg}"),
             Order::Unbind { leg } => format!("closes the socket of leg {leg}"),
+            Order::Rebind { leg } => format!("leg {leg} appears under another port"),
             Order::Connect { .. } => return,
             Order::Carry { carry: Carry::Open { .. }, .. } => "opens its WebSocket".to_owned(),
             Order::Carry { carry: Carry::Close, .. } => "closes its WebSocket".to_owned(),
+            Order::Carry { carry: Carry::Abort, .. } => "its WebSocket breaks".to_owned(),
             Order::Carry { carry: Carry::Text(text), .. } => said(text),
             Order::Carry { carry: Carry::Request(request), .. } => format!("{:?} {}", request.method, request.url),
         };
@@ -171,6 +173,7 @@ fn said(text: &str) -> String {
         Ok(ClientMessage::Subscribe { tracks }) => format!("subscribe to {}", names(tracks.iter())),
         Ok(ClientMessage::Unsubscribe { tracks }) => format!("unsubscribe from {}", names(tracks.iter())),
         Ok(ClientMessage::Mute { media, muted }) => format!("{} {media}", if muted { "mute" } else { "unmute" }),
+        Ok(ClientMessage::Restart { .. }) => "restart ICE".to_owned(),
         Ok(ClientMessage::Leave) => "leave".to_owned(),
         Err(_) => text.to_owned(),
     }

@@ -1,5 +1,7 @@
 //! Whole runs in virtual time: laws that hold for every seed, and the figures that a model must give.
 
+mod faults;
+
 use super::*;
 use crate::metrics::catalog::Metric;
 use crate::outcome::{MetricOutcome, io};

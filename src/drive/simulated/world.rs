@@ -11,8 +11,10 @@ use super::story::Story;
 use super::timers::Timers;
 use crate::client::{Client, Entry, Milestone, Order, Outbox, Shared, Sink};
 use crate::clock::Instant;
+use crate::drive::acts::{Act, acts};
 use crate::drive::closed::{Closed, Move};
 use crate::metrics::Recorder;
+use crate::outcome::RunEvent;
 use crate::plan::Arrival;
 use crate::plan::target::{AdapterPlan, ServicePlan};
 use std::collections::BTreeMap;
@@ -37,6 +39,10 @@ pub(super) struct World {
     closed: BTreeMap<u16, Closed>,
     /// When a closed population's target changes next.
     closed_due: Option<Instant>,
+    /// What happens to the SFU by the plan's faults, the next one last.
+    acts: Vec<(Instant, Act, u16)>,
+    /// What happened to it.
+    pub events: Vec<RunEvent>,
     milestones: Vec<(u32, Milestone)>,
     /// How many of them the closed populations know.
     noted: usize,
@@ -80,6 +86,8 @@ impl World {
             arrivals,
             closed_due: (!closed.is_empty()).then_some(Instant::ZERO),
             closed,
+            acts: acts(plan),
+            events: Vec::new(),
             milestones: Vec::new(),
             noted: 0,
             shared,
@@ -98,13 +106,17 @@ impl World {
 
     fn next(&mut self) -> Option<Instant> {
         let arrival = self.arrivals.last().map(|(at, _)| *at);
-        [self.sfu.poll_timeout(), self.timers.next(), arrival, self.closed_due].into_iter().flatten().min()
+        let act = self.acts.last().map(|(at, ..)| *at);
+        [act, self.sfu.poll_timeout(), self.timers.next(), arrival, self.closed_due].into_iter().flatten().min()
     }
 
-    /// One step of those that are due now: the SFU's before the clients', by index, before closed populations, before
-    /// open arrivals, by index.
+    /// One step of those that are due now: what faults do to the SFU, before what it does itself, before the clients', by
+    /// index, before closed populations, before open arrivals, by index.
     fn step(&mut self) {
         let now = self.now;
+        if let Some((at, act, fault)) = self.acts.pop_if(|(at, ..)| *at <= now) {
+            return self.act(at, act, fault);
+        }
         if self.sfu.handle_timeout(now) {
             return;
         }
@@ -116,6 +128,29 @@ impl World {
         }
         if let Some((intended, client)) = self.arrivals.pop_if(|(at, _)| *at <= now) {
             self.tell(client, |client, now, shared, sink| client.start(now, intended, shared, sink));
+        }
+    }
+
+    /// Does to the SFU what a fault does.
+    fn act(&mut self, at: Instant, act: Act, fault: u16) {
+        match act {
+            Act::Kill => self.sfu.kill(),
+            Act::Pause => self.sfu.pause(),
+            Act::Start | Act::Resume => {
+                if act == Act::Start {
+                    self.sfu.start();
+                    let text = format!("{}: the SFU serves again", self.shared.plan.faults[usize::from(fault)].name);
+                    let kind = "fault".to_owned();
+                    self.events.push(RunEvent { at: at.as_secs_f64(), lasting: 0.0, kind, text });
+                } else {
+                    self.sfu.resume(self.now);
+                }
+                for client in 0..self.clients.len() as u32 {
+                    self.tell(client, |client, now, shared, sink| {
+                        client.handle_fault_over(now, fault, at, shared, sink);
+                    });
+                }
+            }
         }
     }
 
@@ -178,6 +213,10 @@ impl World {
                 let local = address::of(client, port);
                 let one = &mut self.clients[client as usize];
                 one.handle_bound(self.now, leg, local, &self.shared, &mut self.sink);
+            }
+            // Nobody behind a NAT is told of it.
+            Order::Rebind { leg } => {
+                self.ports[client as usize].bind(leg);
             }
             // A socket of this world has no route to spare.
             Order::Connect { .. } => {}

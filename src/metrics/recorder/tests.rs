@@ -5,7 +5,7 @@ use proptest::prelude::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn key(population: u16, network: u16, phase: RunPhase) -> Key {
-    Key { population: Some(population), network: Some(network), media: None, phase, rejoin: false }
+    Key { population: Some(population), network: Some(network), media: None, phase, spell: None, rejoin: false }
 }
 
 /// One call of a recorder.

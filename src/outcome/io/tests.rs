@@ -10,12 +10,18 @@ use std::collections::BTreeMap;
 const TIMES: RunTimes = RunTimes { warmup: 1.0, duration: 2.0, cooldown: 0.0, ended: 3.0 };
 
 fn names() -> Names {
-    Names { populations: vec!["viewers".to_owned()], networks: vec!["none".to_owned()], media: vec!["cam".to_owned()] }
+    Names {
+        populations: vec!["viewers".to_owned()],
+        networks: vec!["none".to_owned()],
+        media: vec!["cam".to_owned()],
+        ..Names::default()
+    }
 }
 
 /// Two workers, three intervals: a join, a failed join, frames, lost packets and a CPU.
 fn recorded() -> (Recorded, SeriesBuilder) {
-    let viewer = Key { population: Some(0), network: Some(0), media: None, phase: RunPhase::Warmup, rejoin: false };
+    let viewer =
+        Key { population: Some(0), network: Some(0), media: None, phase: RunPhase::Warmup, spell: None, rejoin: false };
     let frame = Key { media: Some(0), phase: RunPhase::Steady, ..viewer };
     let mut workers = [0, 1].map(|_| Recorder::new(1, 1, 1, Duration::from_secs(1)));
     let mut series = SeriesBuilder::default();
@@ -63,6 +69,7 @@ fn outcome() -> Outcome {
         links: vec![],
         participants_detail: vec![],
         health: Health { valid: true, ..Health::default() },
+        faults: Vec::new(),
         events: vec![],
         environment: None,
     }

@@ -14,7 +14,12 @@ const TIMES: RunTimes = RunTimes { warmup: 5.0, duration: 20.0, cooldown: 1.0, e
 
 fn names() -> Names {
     let of = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-    Names { populations: of(&["speakers", "viewers"]), networks: of(&["none", "lte"]), media: of(&["cam", "mic"]) }
+    Names {
+        populations: of(&["speakers", "viewers"]),
+        networks: of(&["none", "lte"]),
+        media: of(&["cam", "mic"]),
+        ..Names::default()
+    }
 }
 
 fn threshold(metric: &str, aggregate: Aggregate, expect: &str, operator: Operator, limit: f64) -> ThresholdPlan {
@@ -42,7 +47,7 @@ fn with(mut plan: ThresholdPlan, label: &str, value: &str) -> ThresholdPlan {
 }
 
 fn key(population: u16, network: u16, media: Option<u16>, phase: RunPhase) -> Key {
-    Key { population: Some(population), network: Some(network), media, phase, rejoin: false }
+    Key { population: Some(population), network: Some(network), media, phase, spell: None, rejoin: false }
 }
 
 fn record(calls: impl FnOnce(&mut Recorder)) -> Recorded {

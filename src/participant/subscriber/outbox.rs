@@ -13,6 +13,10 @@ pub struct Outbox {
     pub queue: VecDeque<Output>,
     /// To be handed out once a second.
     pub tally: Tally,
+    /// The next unit that was sent at this time or later is told.
+    pub armed: Option<Instant>,
+    /// When the newest unit that was delivered had been due.
+    pub newest: Option<Instant>,
 }
 
 impl Outbox {
@@ -25,6 +29,16 @@ impl Outbox {
     /// One more of a counter.
     pub fn count(&mut self, metric: Metric) {
         self.tally.count(metric, 1);
+    }
+
+    /// A decodable frame, or a packet of sound, that was due at `due` is here at `at`.
+    #[inline]
+    pub fn delivered(&mut self, due: Instant, at: Instant) {
+        if self.armed.is_some_and(|after| due >= after) {
+            self.armed = None;
+            self.queue.push_back(Output::Delivered { due, at, before: self.newest });
+        }
+        self.newest = Some(due);
     }
 
     /// Something for the first time.

@@ -127,6 +127,15 @@ pub enum Output {
     },
     /// Something came for the first time.
     First(First, Instant),
+    /// The first unit that was due since [`super::Stream::arm`] said so.
+    Delivered {
+        /// When it had been due at the publisher.
+        due: Instant,
+        /// When it could be decoded (sound: received).
+        at: Instant,
+        /// When the one delivered before it had been due; `None` for the stream's first.
+        before: Option<Instant>,
+    },
 }
 
 /// A total over a window.

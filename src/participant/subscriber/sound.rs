@@ -25,6 +25,9 @@ pub struct Sound {
     /// The mean of them when there last were any.
     delay: Option<f64>,
     rtt: Option<Duration>,
+    clock_rate: u32,
+    /// The newest stamp: when its packet was due, and its RTP time.
+    stamped: Option<(Instant, u32)>,
 }
 
 impl Sound {
@@ -37,6 +40,8 @@ impl Sound {
             delays: (0.0, 0),
             delay: None,
             rtt: None,
+            clock_rate: expect.codec.clock_rate(),
+            stamped: None,
         }
     }
 
@@ -60,7 +65,11 @@ impl Sound {
                 out.sample(Metric::AudioTtfa, intended, received.saturating_since(intended).as_secs_f64());
             }
         }
+        if let Some(stamp) = stamp {
+            self.stamped = Some((stamp.due, arrived.rtp_time));
+        }
         if in_time {
+            out.delivered(self.due(arrived), received);
             self.concealment.handle_unit(received, number, arrived.rtp_time, arrived.rtx);
         } else {
             self.concealment.handle_given_up(received);
@@ -68,6 +77,14 @@ impl Sound {
         if let Some(stamp) = stamp {
             self.note_delays(received, stamp, out);
         }
+    }
+
+    /// When a packet was due: as its stamp says, or as its RTP time says against the newest stamp.
+    fn due(&self, arrived: &Arrived) -> Instant {
+        let Some((due, rtp_time)) = self.stamped else { return arrived.received };
+        let ticks = i64::from(arrived.rtp_time.wrapping_sub(rtp_time) as i32);
+        let nanos = ticks * 1_000_000_000 / i64::from(self.clock_rate.max(1));
+        Instant::from_nanos(due.as_nanos().saturating_add_signed(nanos))
     }
 
     /// Units that were given up, and in how many runs.

@@ -249,6 +249,17 @@ impl Stream {
         matches!(&self.media, Media::Video(video) if video.is_frozen(now))
     }
 
+    /// Has the first unit told that was due at `after` or later, once.
+    pub const fn arm(&mut self, after: Instant) {
+        self.out.armed = Some(after);
+    }
+
+    /// Whether anything of it was ever delivered.
+    #[must_use]
+    pub const fn has_delivered(&self) -> bool {
+        self.out.newest.is_some()
+    }
+
     /// What a video showed since the last time this was asked; `None` for sound.
     pub fn take_interval(&mut self, now: Instant) -> Option<Interval> {
         self.roll(now);

@@ -56,6 +56,7 @@ struct Bench {
     counts: BTreeMap<Metric, u64>,
     ratios: BTreeMap<Metric, (u64, u64)>,
     samples: BTreeMap<Metric, Vec<(Instant, f64)>>,
+    delivered: Vec<(Instant, Instant, Option<Instant>)>,
     firsts: BTreeMap<First, Instant>,
     nacks: Vec<u16>,
     plis: Vec<u64>,
@@ -79,7 +80,14 @@ fn expect(codec: Codec) -> Expect {
         origin: Origin { room: 3, publisher: Some(7), media: Some(1) },
         codec,
         feedback: Feedback { nack: true, pli: true, ..Feedback::default() },
-        key: Key { population: Some(1), network: Some(2), media: Some(1), phase: RunPhase::Warmup, rejoin: false },
+        key: Key {
+            population: Some(1),
+            network: Some(2),
+            media: Some(1),
+            phase: RunPhase::Warmup,
+            spell: None,
+            rejoin: false,
+        },
         intended_arrival: Some(Instant::from_millis(500)),
         subscribed: Instant::from_millis(900),
         first_frame: Duration::from_secs(5),
@@ -106,6 +114,7 @@ impl Bench {
             counts: BTreeMap::new(),
             ratios: BTreeMap::new(),
             samples: BTreeMap::new(),
+            delivered: Vec::new(),
             firsts: BTreeMap::new(),
             nacks: Vec::new(),
             plis: Vec::new(),
@@ -224,6 +233,7 @@ impl Bench {
                     (*part, *whole) = (*part + numerator, *whole + denominator);
                 }
                 Output::First(first, at) => assert_eq!(self.firsts.insert(first, at), None),
+                Output::Delivered { due, at, before } => self.delivered.push((due, at, before)),
             }
         }
     }

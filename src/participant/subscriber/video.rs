@@ -260,6 +260,7 @@ impl Video {
                 out.sample(Metric::VideoTtff, intended, at.saturating_since(intended).as_secs_f64());
             }
         }
+        out.delivered(frame.timing.map_or(at, |timing| timing.due), at);
         let shown = self.smoothness.handle_frame(at);
         if let Some(gap) = shown.gap {
             out.sample(Metric::VideoIfd, frame.due(), gap.as_secs_f64());

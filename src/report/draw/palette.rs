@@ -57,6 +57,8 @@ pub enum Role {
     OnLight,
     /// Letters on the marks of faults.
     Letter,
+    /// Time of the recovery from a fault.
+    Recovery,
 }
 
 /// One colour of the palette: CSS variable, light, dark.
@@ -73,7 +75,7 @@ const fn tone(name: &'static str, light: &'static str, dark: &'static str) -> To
     Tone { name, light, dark }
 }
 
-const FIXED: usize = 21;
+const FIXED: usize = 22;
 const THIN: usize = 5;
 const PHASES: usize = 7;
 
@@ -100,6 +102,7 @@ pub const TONES: &[Tone] = &[
     tone("on-dark", "FDFDFC", "FDFDFC"),
     tone("on-light", "1A1E23", "14171C"),
     tone("letter", "FCFCFA", "14171B"),
+    tone("recovery", "FCF4E7", "28231B"),
     tone("t0", "1B1F26", "E7E9EC"),
     tone("t1", "1670BD", "4BA8ED"),
     tone("t2", "A8620D", "F2AC56"),
@@ -147,6 +150,7 @@ impl Role {
             Self::OnDark => 18,
             Self::OnLight => 19,
             Self::Letter => 20,
+            Self::Recovery => 21,
             Self::Thin(n) => FIXED + n as usize,
             Self::Phase(n) => FIXED + THIN + n as usize,
             Self::Heat(n) => FIXED + THIN + PHASES + n as usize,
@@ -221,6 +225,7 @@ mod tests {
     #[test]
     fn roles_point_at_their_tones() {
         assert_eq!(Role::Letter.tone().name, "letter");
+        assert_eq!(Role::Recovery.tone().name, "recovery");
         assert_eq!(Role::Thin(4).tone().name, "t4");
         assert_eq!(Role::Phase(6).tone().name, "p6");
         assert_eq!(Role::Heat(5).tone().name, "h5");

@@ -62,7 +62,8 @@ impl<'a> Judged<'a> {
     /// Whether it had too few samples.
     #[must_use]
     pub fn is_thin(&self) -> bool {
-        self.outcome.samples < self.outcome.min_samples
+        // A counter that never counted has its value all the same.
+        self.outcome.samples < self.outcome.min_samples && self.outcome.verdict == Verdict::Inconclusive
     }
 
     /// The value with its unit.

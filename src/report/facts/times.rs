@@ -1,6 +1,6 @@
 //! The run's time axis: warm-up, measured window, cool-down, and the marks of what happened.
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, RunEvent};
 
 /// Most letters; what happens again has the same one, and what is left is shaded and counted.
 pub const LETTERS: usize = 12;
@@ -29,6 +29,8 @@ pub struct Mark {
     pub at: f64,
     /// When it ended; the same for an instant.
     pub until: f64,
+    /// When the last participant had recovered from it; the same where it is no fault, or hit nobody.
+    pub recovered: f64,
     /// What happened.
     pub text: String,
 }
@@ -49,10 +51,12 @@ impl Times {
                 texts.push(&event.text);
                 texts.len() - 1
             });
+            let until = (event.at + event.lasting).clamp(0.0, end);
             Mark {
+                recovered: recovered(outcome, event, until, end),
                 letter: (n < LETTERS).then(|| char::from(b'A' + n as u8)),
                 at: event.at.clamp(0.0, end),
-                until: (event.at + event.lasting).clamp(0.0, end),
+                until,
                 text: event.text.clone(),
             }
         });
@@ -89,5 +93,17 @@ impl Times {
     pub fn is_measured(&self, i: usize) -> bool {
         let middle = (i as f64 + 0.5) * self.interval;
         middle >= self.warmup && middle < self.cooldown
+    }
+}
+
+/// When the last participant had recovered from the fault that an event tells of.
+fn recovered(outcome: &Outcome, event: &RunEvent, until: f64, end: f64) -> f64 {
+    let tells = |name: &str| event.text.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
+    let fault =
+        outcome.faults.iter().find(|f| event.kind == "fault" && (f.at - event.at).abs() < 1e-9 && tells(&f.name));
+    match fault {
+        Some(fault) if fault.unrecovered > 0 => end,
+        Some(fault) => fault.recovery.max.map_or(until, |longest| (until + longest).min(end)),
+        None => until,
     }
 }

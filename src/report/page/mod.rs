@@ -1,5 +1,6 @@
 //! `report.html`: one file, nothing fetched, no script, light and dark, wide and narrow, screen and paper.
 
+mod faults;
 mod first;
 mod generator;
 mod joins;
@@ -14,16 +15,17 @@ use super::facts::Facts;
 use super::facts::failures::Failure;
 use super::facts::groups::{By, Panel};
 use super::figures::Figures;
-use crate::outcome::Verdict;
+use crate::outcome::{Outcome, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
 
 /// Sections with their names in the navigation.
-const SECTIONS: [(&str, &str); 13] = [
+const SECTIONS: [(&str, &str); 14] = [
     ("seeds", "Seeds"),
     ("joins", "Joins"),
     ("time", "Over time"),
+    ("faults", "Faults"),
     ("delay", "Delay"),
     ("networks", "Networks"),
     ("populations", "Populations"),
@@ -50,11 +52,12 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                 main {
                     (first::top(facts))
                     (first::first(facts, figures))
-                    (navigation(early, !outcome.seeds.is_empty()))
+                    (navigation(early, outcome))
                     @if early { (generator::generator(facts, figures)) }
                     @if !outcome.seeds.is_empty() { (seeds::seeds(facts)) }
                     (joins::joins(facts, figures))
                     (time::over_time(facts, figures))
+                    (faults::faults(facts))
                     (time::delay(facts, figures))
                     @for (by, panels) in compared {
                         (people::groups(facts, *by, panels, match by { By::Network => &figures.networks, By::Population => &figures.populations }))
@@ -99,9 +102,14 @@ fn favicon(verdict: Verdict) -> String {
     )
 }
 
-fn navigation(early: bool, many_seeds: bool) -> Markup {
-    let shown = SECTIONS.iter().filter(|(id, _)| many_seeds || *id != "seeds");
-    let (first, rest): (Vec<_>, Vec<_>) = shown.partition(|(id, _)| early && *id == "generator");
+fn navigation(early: bool, outcome: &Outcome) -> Markup {
+    let there = |id: &str| match id {
+        "seeds" => !outcome.seeds.is_empty(),
+        "faults" => !outcome.faults.is_empty(),
+        _ => true,
+    };
+    let there = SECTIONS.iter().filter(|(id, _)| there(id));
+    let (first, rest): (Vec<_>, Vec<_>) = there.partition(|(id, _)| early && *id == "generator");
     html! {
         nav aria-label="Sections" { @for (id, name) in first.into_iter().chain(rest) { a href={ "#" (id) } { (name) } } }
     }

@@ -18,7 +18,9 @@ const ROWS: usize = 16;
 #[must_use]
 pub fn over_time(facts: &Facts, figures: &Figures) -> Markup {
     let shaded = html! {
-        "0:00 is the start of the run; grey times are not judged, tinted ones are marked above. One point every "
+        "0:00 is the start of the run; grey times are not judged, tinted ones are marked above"
+        @if !facts.outcome.faults.is_empty() { ", paler until the last participant had recovered" }
+        ". One point every "
         (span(facts.times.interval)) "."
     };
     html! {

@@ -134,6 +134,9 @@ pub fn shade(canvas: &mut Canvas, times: &Times, x: Scale, top: f64, bottom: f64
     };
     fill(0.0, times.warmup, 0.0, Role::Ramp);
     fill(times.cooldown, times.end, 0.0, Role::Ramp);
+    for mark in times.marks.iter().filter(|mark| mark.recovered > mark.until) {
+        fill(mark.until, mark.recovered, 0.0, Role::Recovery);
+    }
     for mark in &times.marks {
         fill(mark.at, mark.until, 1.5, Role::Fault);
     }

@@ -3,6 +3,7 @@
 //! Nothing is read through these types; the reader works on the document itself, to keep line and key in every error.
 //! A test compares the keys of both, so neither can have one that the other lacks.
 
+mod fault;
 mod network;
 mod people;
 mod run;
@@ -37,6 +38,8 @@ pub struct Scenario {
     /// Who comes.
     #[schemars(length(min = 1))]
     pub population: Vec<people::Population>,
+    /// What goes wrong on purpose.
+    pub fault: Option<Vec<fault::Fault>>,
     /// What is expected; without any, a valid run passes.
     pub threshold: Option<Vec<run::Threshold>>,
     /// What is written, and where.
@@ -86,7 +89,9 @@ fn without_null(schema: &mut serde_json::Value) {
 #[cfg(test)]
 mod tests {
     use super::document;
-    use crate::scenario::{arrivals, media, network, path, population, rooms, run, section::Shape, target, threshold};
+    use crate::scenario::{
+        arrivals, fault, media, network, path, population, rooms, run, section::Shape, target, threshold,
+    };
     use serde_json::Value;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,6 +125,10 @@ mod tests {
             &population::SESSION,
             &population::REJOIN,
             &population::TIMEOUTS,
+            &population::RECONNECT,
+            &fault::FAULT,
+            &fault::SELECT,
+            &fault::EXPECT,
             &arrivals::START,
             &arrivals::ARRIVALS,
             &arrivals::STAGE,

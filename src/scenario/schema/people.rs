@@ -102,6 +102,36 @@ pub struct Population {
     pub session: Option<Session>,
     /// How long they wait.
     pub timeouts: Option<Timeouts>,
+    /// How they come back when they lose their session: a table, or "never". Without it as apps do.
+    pub reconnect: Option<ReconnectForm>,
+}
+
+/// "never", or how.
+#[derive(JsonSchema, Debug)]
+#[schemars(untagged)]
+pub enum ReconnectForm {
+    /// "never".
+    Word(String),
+    /// How.
+    How(Reconnect),
+}
+
+/// How somebody who lost the session comes back. Each pause is spread, seeded, from half of it to one and a half.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Reconnect {
+    /// The first pause.
+    #[schemars(extend("default" = "300ms"))]
+    pub first: Option<String>,
+    /// How much longer each pause is than the one before it.
+    #[schemars(range(min = 1.0, max = 10.0), extend("default" = 2.0))]
+    pub factor: Option<f64>,
+    /// The longest pause.
+    #[schemars(extend("default" = "7s"))]
+    pub max: Option<String>,
+    /// Attempts until it gives up.
+    #[schemars(range(min = 1, max = 1_000), extend("default" = 10))]
+    pub attempts: Option<u32>,
 }
 
 /// "all" or "none" for both kinds, or each on its own.

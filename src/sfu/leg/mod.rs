@@ -13,7 +13,7 @@ pub mod str0m;
 
 use crate::clock::Instant;
 pub use crate::conference::LegKind;
-use crate::conference::TransportParameters;
+use crate::conference::{Credentials, TransportParameters};
 use crate::sfu::room::{LegCommand, LegSetup, StreamId};
 use ::str0m::net::DatagramSend;
 pub use packet::Packet;
@@ -124,6 +124,12 @@ impl Leg {
     /// A datagram from the participant.
     pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) {
         either!(self, leg => leg.handle_datagram(now, source, datagram));
+    }
+
+    /// Restarts ICE with the participant's new credentials; returns our side with new ones. The pair in use carries media
+    /// until the participant's checks come under these (RFC 8445 §9).
+    pub fn restart(&mut self, now: Instant, remote: &Credentials) -> TransportParameters {
+        either!(self, leg => leg.restart(now, remote))
     }
 
     /// Sends one packet to the participant under this extended sequence number: at once, or with the next

@@ -11,10 +11,11 @@ use super::maker::{config, rtx_payload_types};
 use super::packet::{Packet, begins_keyframe};
 use super::{LegOutput, Sent};
 use crate::clock::{Duration, Instant};
-use crate::conference::{Codec, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
+use crate::conference::{Codec, Credentials, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::ntp::Ntp;
 use crate::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
+use crate::transport::Nomination;
 use rustc_hash::FxHashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,6 +54,9 @@ pub struct Leg {
     rtc: Rtc,
     start: std::time::Instant,
     local: SocketAddr,
+    /// Our side of the transport, as the participant was told.
+    parameters: TransportParameters,
+    nomination: Nomination,
     next: std::time::Instant,
     last: std::time::Instant,
     incoming: Vec<Incoming>,
@@ -106,6 +110,8 @@ impl Leg {
             rtc,
             start: maker.start,
             local: maker.local,
+            parameters: local.clone(),
+            nomination: Nomination::default(),
             next: start,
             last: start,
             incoming: Vec::new(),
@@ -123,7 +129,7 @@ impl Leg {
     /// Obeys a command of the rooms; [`LegCommand::Open`] and [`LegCommand::Close`] are for whoever keeps legs.
     pub fn handle_command(&mut self, now: Instant, command: LegCommand) {
         match command {
-            LegCommand::Open(_) => {}
+            LegCommand::Open(_) | LegCommand::Restart(_) => {}
             LegCommand::Receive { track, parameters } => self.receive(track, &parameters),
             LegCommand::StopReceiving(track) => self.stop_receiving(track),
             LegCommand::Send { stream, parameters } => self.send(stream, &parameters),
@@ -149,11 +155,24 @@ impl Leg {
 
     /// A datagram from the participant.
     pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) {
+        self.nomination.handle_datagram(source, datagram);
         let Ok(received) = Receive::new(Protocol::Udp, source, self.local, datagram) else { return };
         let at = self.at(now);
         if self.rtc.handle_input(Input::Receive(at, received)).is_err() {
             self.closed = true;
         }
+    }
+
+    /// Restarts ICE with the participant's new credentials; returns our side with new ones. The pair in use carries media
+    /// until the participant's checks come under these (RFC 8445 §9).
+    pub fn restart(&mut self, now: Instant, remote: &Credentials) -> TransportParameters {
+        let local = IceCreds::new();
+        let mut direct = self.rtc.direct_api();
+        direct.set_local_ice_credentials(local.clone());
+        direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
+        (self.parameters.ufrag, self.parameters.pwd) = (local.ufrag, local.pass);
+        self.handle_timeout(now);
+        self.parameters.clone()
     }
 
     /// Queues one packet to the participant; [`Self::handle_timeout`] sends what is queued.
@@ -196,6 +215,7 @@ impl Leg {
                 Err(_) => self.closed = true,
                 Ok(Output::Transmit(transmit)) => {
                     let (to, datagram) = (transmit.destination, transmit.contents);
+                    let to = self.nomination.handle_transmit(to, &datagram);
                     let sent = self.classify(&datagram);
                     return Some(LegOutput::Transmit { to, datagram, sent });
                 }

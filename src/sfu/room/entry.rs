@@ -10,7 +10,7 @@ use super::{
 use crate::clock::Instant;
 use crate::conference::protocol::{Refusal, RosterEntry, RosterTrack, ServerMessage};
 use crate::conference::{
-    CodecParameters, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
+    CodecParameters, Credentials, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
 };
 use rand::Rng as _;
 use slab::Slab;
@@ -161,6 +161,15 @@ impl Rooms {
         }
         let entry = self.roster_entry(leg);
         self.tell_others(&room, leg, ServerMessage::Entered { entry });
+    }
+
+    pub(super) fn restart(&mut self, leg: LegId, credentials: Credentials) {
+        // RFC 8839 §5.4 bounds what may be asked for.
+        if (4..=256).contains(&credentials.ufrag.len()) && (22..=256).contains(&credentials.pwd.len()) {
+            return self.command(leg, LegCommand::Restart(credentials));
+        }
+        let connection = self.members[leg.index()].connection;
+        self.refuse(connection, Refusal::Malformed, "the ICE credentials are too short or too long");
     }
 
     pub(super) fn handle_leg_refused(&mut self, leg: LegId, detail: String) {

@@ -110,6 +110,11 @@ impl Rooms {
             }
             Input::LegOpened { leg, transport } => self.handle_opened(now, leg, transport),
             Input::LegRefused { leg, detail } => self.handle_leg_refused(leg, detail),
+            Input::LegRestarted { leg, transport } => {
+                if self.members.contains(leg.index()) {
+                    self.tell(leg, ServerMessage::Restarted { transport });
+                }
+            }
             Input::LegConnected(leg) => self.handle_connected(now, leg),
             Input::LegClosed(leg) => {
                 if self.members.contains(leg.index()) {
@@ -163,6 +168,7 @@ impl Rooms {
         };
         match request {
             Request::Leave => self.remove(leg),
+            Request::Restart(credentials) => self.restart(leg, credentials),
             Request::Publish(track) => self.publish_later(now, leg, track),
             Request::Unpublish(media) => self.unpublish(leg, &media),
             Request::Mute { media, muted } => self.mute(now, leg, &media, muted),

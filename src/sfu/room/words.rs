@@ -2,7 +2,7 @@
 
 use crate::conference::protocol::{ClientMessage, ServerMessage};
 use crate::conference::{
-    CodecParameters, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
+    CodecParameters, Credentials, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
 };
 use crate::units::Bitrate;
 use std::collections::BTreeMap;
@@ -103,6 +103,8 @@ pub enum Request {
         /// Whether it is muted from now on.
         muted: bool,
     },
+    /// Restart ICE with these credentials.
+    Restart(Credentials),
     /// Leave.
     Leave,
 }
@@ -119,6 +121,7 @@ impl From<ClientMessage> for Request {
             ClientMessage::Subscribe { tracks } => Self::Subscribe(tracks),
             ClientMessage::Unsubscribe { tracks } => Self::Unsubscribe(tracks),
             ClientMessage::Mute { media, muted } => Self::Mute { media, muted },
+            ClientMessage::Restart { credentials } => Self::Restart(credentials),
             ClientMessage::Leave => Self::Leave,
         }
     }
@@ -149,6 +152,13 @@ pub enum Input {
         leg: LegId,
         /// A sentence for people.
         detail: String,
+    },
+    /// A leg has restarted its ICE; this is our side of it.
+    LegRestarted {
+        /// Which.
+        leg: LegId,
+        /// Our transport.
+        transport: TransportParameters,
     },
     /// A leg can carry media.
     LegConnected(LegId),
@@ -204,6 +214,8 @@ pub struct LegSetup {
 pub enum LegCommand {
     /// Open it; answered by [`Input::LegOpened`] or [`Input::LegRefused`].
     Open(Box<LegSetup>),
+    /// Restart its ICE with the participant's new credentials; answered by [`Input::LegRestarted`].
+    Restart(Credentials),
     /// Expect this stream from the participant.
     Receive {
         /// Its packets are this track's.

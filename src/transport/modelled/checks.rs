@@ -21,6 +21,8 @@ pub(super) struct Checks {
     unanswered: Option<(u32, Instant)>,
     /// The newest: its number and when it was sent.
     newest: Option<(u64, Instant)>,
+    /// The first number that counts: those before belong to other credentials.
+    first: u64,
     next: Option<Instant>,
 }
 
@@ -32,9 +34,10 @@ pub(super) struct Answer {
 }
 
 impl Checks {
-    /// The next check goes out at `now`.
+    /// The first check goes out at `now`, or after a restart the first one under new credentials.
     pub fn begin(&mut self, now: Instant) {
-        self.next = Some(now);
+        let first = self.newest.map_or(0, |(number, _)| number + 1);
+        *self = Self { newest: self.newest, first, next: Some(now), ..Self::default() };
     }
 
     /// When the next check is due, or the pair is lost.
@@ -61,7 +64,7 @@ impl Checks {
 
     /// Check `number` was answered; `None` when it was never sent.
     pub fn handle_answer(&mut self, now: Instant, number: u64) -> Option<Answer> {
-        let (newest, at) = self.newest.filter(|(newest, _)| number <= *newest)?;
+        let (newest, at) = self.newest.filter(|(newest, _)| (self.first..=*newest).contains(&number))?;
         if number == newest {
             self.unanswered = None;
             self.next = Some(at + delay(self.sent));

@@ -10,7 +10,7 @@ mod wire;
 
 use super::{End, Event, Output};
 use crate::clock::{Duration, Instant};
-use crate::conference::{Cause, Setup, TransportParameters};
+use crate::conference::{Cause, Credentials, Setup, TransportParameters};
 use crate::rtp::srtp;
 use checks::Checks;
 use handshake::{Handshake, Step};
@@ -27,7 +27,11 @@ pub struct Modelled {
     end: End,
     local: SocketAddr,
     identity: u64,
+    /// Restarts of ICE that were begun.
+    restarts: u64,
     fragment: String,
+    /// Ours of a restart that the other side has not answered.
+    offered: Option<String>,
     remote_fragment: String,
     /// Whom a participant checks.
     remote: Option<SocketAddr>,
@@ -41,6 +45,8 @@ pub struct Modelled {
     waiting: Option<Flight>,
     outputs: VecDeque<Output>,
     ice_connected: bool,
+    /// A pair works under the credentials of now, and is nominated.
+    nominated: bool,
     ended: bool,
 }
 
@@ -52,7 +58,9 @@ impl Modelled {
             end,
             local,
             identity,
+            restarts: 0,
             fragment: format!("{identity:016x}"),
+            offered: None,
             remote_fragment: String::new(),
             remote: None,
             peer: None,
@@ -62,6 +70,7 @@ impl Modelled {
             waiting: None,
             outputs: VecDeque::new(),
             ice_connected: false,
+            nominated: false,
             ended: false,
         }
     }
@@ -98,7 +107,7 @@ impl Modelled {
             self.checked = Some(now);
             return Ok(());
         }
-        self.remote = remote.candidates.iter().filter_map(|text| host(text)).find(|address| allowed(*address));
+        self.remote = usable(remote, allowed);
         if self.remote.is_none() {
             let sentence = format!("none of the server's {} candidates can be used from here", remote.candidates.len());
             return Err((Cause::IceNoCandidate, sentence));
@@ -151,14 +160,55 @@ impl Modelled {
         if let Some(round_trip) = answer.round_trip {
             self.outputs.push_back(Output::Event(Event::RoundTrip(round_trip)));
         }
-        if !self.ice_connected {
+        if !std::mem::replace(&mut self.nominated, true) {
             self.peer = self.remote;
+            if self.ice_connected {
+                self.outputs.push_back(Output::Event(Event::Restarted));
+            }
             self.connected();
             // The pair is nominated by a check of its own, and DTLS does not wait for its answer.
             self.check(now);
             let step = self.handshake.begin(now);
             self.take(step);
         }
+    }
+
+    /// A participant's new credentials, to be told to the other side.
+    pub fn restart(&mut self) -> Credentials {
+        let fragment = self.next_fragment();
+        let credentials = Credentials { ufrag: fragment.clone(), pwd: format!("{:024x}", self.identity) };
+        self.offered = Some(fragment);
+        credentials
+    }
+
+    /// The other side answered a restart; see [`super::Transport::handle_restarted`].
+    pub fn handle_restarted(
+        &mut self,
+        now: Instant,
+        remote: &TransportParameters,
+        allowed: impl Fn(SocketAddr) -> bool,
+    ) {
+        let Some(offered) = self.offered.take().filter(|_| !self.ended) else { return };
+        self.fragment = offered;
+        self.remote_fragment.clone_from(&remote.ufrag);
+        self.remote = usable(remote, allowed).or(self.remote);
+        self.nominated = false;
+        self.checks.begin(now);
+        self.handle_timeout(now);
+    }
+
+    /// A server is told a participant's new credentials; answers our side with new ones.
+    pub fn accept_restart(&mut self, now: Instant, remote: &Credentials) -> TransportParameters {
+        self.fragment = self.next_fragment();
+        self.remote_fragment.clone_from(&remote.ufrag);
+        self.checked = Some(now);
+        self.local_parameters()
+    }
+
+    /// No two of a run are alike: the top byte of an identity is free.
+    fn next_fragment(&mut self) -> String {
+        self.restarts += 1;
+        format!("{:016x}", self.identity | self.restarts << 56)
     }
 
     fn connected(&mut self) {
@@ -173,7 +223,7 @@ impl Modelled {
         let [_, _, _, _, a, b, c, d] = self.identity.to_be_bytes();
         let [n0, n1, n2, n3, n4, n5, n6, n7] = number;
         let transaction = [n0, n1, n2, n3, n4, n5, n6, n7, a, b, c, d];
-        let bytes = wire::request(transaction, &self.remote_fragment, &self.fragment, self.ice_connected);
+        let bytes = wire::request(transaction, &self.remote_fragment, &self.fragment, self.nominated);
         self.outputs.push_back(Output::Datagram { to, bytes });
     }
 
@@ -261,6 +311,11 @@ pub fn addressed_fragment(datagram: &[u8]) -> Option<&str> {
         Stun::Request { fragment, .. } => Some(fragment),
         Stun::Response { .. } => None,
     }
+}
+
+/// The first of the other side's addresses that may be used.
+fn usable(remote: &TransportParameters, allowed: impl Fn(SocketAddr) -> bool) -> Option<SocketAddr> {
+    remote.candidates.iter().filter_map(|text| host(text)).find(|address| allowed(*address))
 }
 
 /// The address of a UDP host candidate.

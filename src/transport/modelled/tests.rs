@@ -68,6 +68,7 @@ impl Pair {
                 Output::Event(event) => {
                     let name = match event {
                         Event::IceConnected => "ice".to_owned(),
+                        Event::Restarted => "restarted".to_owned(),
                         Event::Keys(_) => "keys".to_owned(),
                         Event::Failed(_, detail) => detail,
                         Event::Closed => "closed".to_owned(),
@@ -145,4 +146,23 @@ fn an_address_that_is_not_allowed_is_no_candidate() {
     let refused = participant.connect(Instant::ZERO, &parameters, true, |address| address.ip().is_loopback());
     assert_eq!(refused.expect_err("not this machine").0, Cause::IceNoCandidate);
     assert_eq!(participant.poll_timeout(), None);
+}
+
+#[test]
+fn a_restart_checks_anew_under_new_credentials_and_takes_nothing_away() {
+    let mut pair = Pair::new(50, |_, _| false);
+    pair.run(1_000);
+    let before = pair.ends.each_mut().map(|end| end.local_parameters().ufrag);
+    let offered = pair.ends[0].restart();
+    let answer = pair.ends[1].accept_restart(pair.now, &offered);
+    pair.run(1_100);
+    assert_eq!(pair.ends[0].peer(), Some(pair.addresses[1]), "media goes on");
+    let now = pair.now;
+    pair.ends[0].handle_restarted(now, &answer, |_| true);
+    pair.drain(0);
+    pair.run(60_000);
+    assert_eq!(pair.at(0, "restarted"), Some(1_200));
+    let after = pair.ends.each_mut().map(|end| end.local_parameters().ufrag);
+    assert!(before[0] != after[0] && before[1] != after[1]);
+    assert!(pair.events.iter().all(|(_, _, event)| !event.contains("lost")), "{:?}", pair.events);
 }

@@ -4,6 +4,7 @@
 mod bad_days;
 mod black;
 mod delays;
+mod faults;
 mod harness;
 mod keyframes;
 mod losses;

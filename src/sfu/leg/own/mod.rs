@@ -12,7 +12,7 @@ mod reports;
 
 use super::{LegOutput, Packet, Sent};
 use crate::clock::{Duration, Instant};
-use crate::conference::{Setup, TransportParameters};
+use crate::conference::{Credentials, Setup, TransportParameters};
 use crate::qos::rtt::RoundTrip;
 use crate::rtp::extension::{ExtensionKind, ExtensionMap};
 use crate::rtp::header::Kind;
@@ -127,7 +127,7 @@ impl Leg {
             return;
         }
         match command {
-            LegCommand::Open(_) => {}
+            LegCommand::Open(_) | LegCommand::Restart(_) => {}
             LegCommand::Receive { track, parameters } => self.receiving.add(track, &parameters),
             LegCommand::StopReceiving(track) => self.receiving.remove(track),
             LegCommand::Send { stream, parameters } => self.sending.add(stream, &parameters),
@@ -137,6 +137,13 @@ impl Leg {
             LegCommand::Close => return self.close(now),
         }
         self.flush(now);
+    }
+
+    /// Restarts ICE with the participant's new credentials; returns our side with new ones.
+    pub fn restart(&mut self, now: Instant, remote: &Credentials) -> TransportParameters {
+        let ours = self.transport.accept_restart(now, remote);
+        self.drain(now);
+        ours
     }
 
     /// A datagram from the participant.
@@ -222,7 +229,7 @@ impl Leg {
                     }
                 }
                 Output::Event(Event::Failed(..) | Event::Closed) => self.closed = true,
-                Output::Event(Event::IceConnected | Event::RoundTrip(_)) => {}
+                Output::Event(Event::IceConnected | Event::Restarted | Event::RoundTrip(_)) => {}
             }
         }
     }

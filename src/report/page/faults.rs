@@ -1,0 +1,91 @@
+//! Faults: what went wrong on purpose, and how soon people had again what it took.
+
+use super::parts::{about, tag};
+use crate::metrics::catalog::Metric;
+use crate::outcome::{FaultOutcome, Verdict};
+use crate::report::facts::Facts;
+use crate::report::number::{clock, count, seconds, things};
+use maud::{Markup, html};
+
+/// The section; nothing where the scenario has no fault.
+#[must_use]
+pub fn faults(facts: &Facts) -> Markup {
+    let list = &facts.outcome.faults;
+    html! {
+        @if !list.is_empty() {
+            section id="faults" {
+                h2 { (about(Metric::FaultRecovery, "Faults")) }
+                p class="lead" { (lead(list)) }
+                table class="flt stack" {
+                    thead {
+                        tr {
+                            th scope="col" { "Fault" } th scope="col" { "When" } th scope="col" class="r" { "Hit" }
+                            th scope="col" class="r" { "Recovered" } th scope="col" class="r" { "p50" }
+                            th scope="col" class="r" { "p95" } th scope="col" class="r" { "Longest" }
+                            th scope="col" class="r" { "Limit" } th scope="col" { "Verdict" }
+                        }
+                    }
+                    tbody { @for fault in list { (row(fault)) } }
+                }
+                p class="note" {
+                    "Hit are those whom a fault selected and who were in the room. Times count from the end of the fault until the last of what "
+                    "they had was back; 0 ms for whom nothing stood still."
+                }
+            }
+        }
+    }
+}
+
+fn lead(list: &[FaultOutcome]) -> String {
+    let present: u64 = list.iter().map(|fault| fault.present).sum();
+    let lost: u64 = list.iter().map(|fault| fault.unrecovered).sum();
+    let longest = list.iter().filter_map(|fault| Some((fault.recovery.max?, &fault.name)));
+    let longest = longest.max_by(|a, b| a.0.total_cmp(&b.0));
+    let mut text = format!("{} hit {} in all", things(list.len() as u64, "fault"), things(present, "participant"));
+    text += &match lost {
+        0 if present == 0 => ".".to_owned(),
+        0 => "; everyone had again what they had.".to_owned(),
+        lost => format!("; {} of them never had again what they had.", count(lost)),
+    };
+    if let Some((longest, name)) = longest.filter(|(longest, _)| *longest > 0.0) {
+        text += &format!(" The longest recovery took {}, from {name}.", seconds(longest));
+    }
+    text
+}
+
+fn row(fault: &FaultOutcome) -> Markup {
+    let when = match fault.until > fault.at {
+        true => format!("{}–{}", clock(fault.at), clock(fault.until)),
+        false => clock(fault.at),
+    };
+    let time = |value: Option<f64>| match (value, fault.present) {
+        (_, 0) => "none hit".to_owned(),
+        (Some(value), _) => seconds(value),
+        (None, _) => "never".to_owned(),
+    };
+    let cell = |label: &str, value: String| html! { td class="r" { span class="only" { (label) " " } (value) } };
+    html! {
+        tr {
+            td class="name" { b { (fault.name) } " " code { (fault.kind) } }
+            td { (when) }
+            (cell("hit", format!("{} of {}", count(fault.present), count(fault.selected))))
+            (cell("recovered", count(fault.recovered)))
+            (cell("p50", time(fault.recovery.p50)))
+            (cell("p95", time(fault.recovery.p95)))
+            (cell("longest", time(fault.recovery.max)))
+            (cell("limit", fault.expect.as_ref().map_or_else(|| "none".to_owned(), |limit| format!("≤ {limit}"))))
+            td { @match fault.verdict {
+                Some(verdict) => (tag(verdict, word(verdict))),
+                None => span class="q" { "not judged" },
+            } }
+        }
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "held",
+        Verdict::Fail => "missed",
+        _ => "unknown",
+    }
+}
