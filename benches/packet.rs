@@ -1,16 +1,19 @@
 //! What one packet costs in each stage that it crosses, without sockets: `cargo bench --bench packet`.
 //!
 //! Sending: the publication makes and writes it, SRTP seals it, the uplink carries it. Receiving: the header is read,
-//! SRTP follows or opens it, the downlink carries it, the stream measures it, and feedback notes it.
+//! SRTP follows or opens it, the downlink carries it, the stream measures it, and feedback notes it. In the SFU: a leg
+//! opens a publisher's packet and nine others write and seal it, with each kind of leg.
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use netem::{Link, LinkConfig, Loss, Packet, QueueLimit};
+use std::cell::RefCell;
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::time::Duration as Wall;
 use throng::clock::{Duration, Instant};
-use throng::conference::{Codec, Feedback};
+use throng::conference::{Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendParameters, numbering};
 use throng::media::source::{FrameModel, MediaPlan, RateControl, Source, VideoSource};
 use throng::media::{Encoder, Frame, Identity};
 use throng::metrics::Recorder;
@@ -26,6 +29,9 @@ use throng::rtp::ntp::Ntp;
 use throng::rtp::srtp::Session;
 use throng::rtp::twcc::FeedbackBuilder;
 use throng::seed::Seed;
+use throng::sfu::leg::{self, Leg, LegOutput, Maker, Sent};
+use throng::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
+use throng::transport::{self, End};
 use throng::units::Bitrate;
 
 /// Keying material of AES-128-GCM, AES-256-GCM and AES-CM-SHA1-80.
@@ -241,6 +247,146 @@ fn stream(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Subscribers of the one publisher.
+const SUBSCRIBERS: usize = 9;
+
+/// A participant and the SFU's leg to it, connected.
+struct Joined {
+    address: SocketAddr,
+    leg: Leg,
+    session: Session,
+}
+
+/// Lets a participant connect to a leg of this maker, without a network.
+fn join(maker: &mut Maker, transports: &transport::Factory, codec: &CodecParameters, number: u16) -> Joined {
+    let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + number));
+    let server = SocketAddr::from(([127, 0, 0, 1], 9));
+    let mut now = Instant::from_millis(1);
+    let mut transport = transports.transport(now, address, End::Participant, number.into()).expect("a host");
+    let extensions = numbering::extensions(MediaKind::Video);
+    let remote = transport.local_parameters();
+    let setup = LegSetup { room: "red".into(), remote, codecs: vec![codec.clone()], extensions };
+    let (mut leg, ours) = maker.open(now, &setup).expect("it opens");
+    transport.connect(now, &ours, true, |_| true).expect("it begins");
+    let (mut session, mut connected) = (None, false);
+    while session.is_none() || !connected {
+        now += Duration::from_millis(1);
+        assert!(now < Instant::from_secs(5), "they do not connect");
+        transport.handle_timeout(now);
+        leg.handle_timeout(now);
+        while let Some(output) = transport.poll_output() {
+            match output {
+                transport::Output::Datagram { bytes, .. } => leg.handle_datagram(now, address, &bytes),
+                transport::Output::Event(transport::Event::Keys(keys)) => session = Some(*keys),
+                transport::Output::Event(_) => {}
+            }
+        }
+        while let Some(output) = leg.poll_output() {
+            match output {
+                LegOutput::Transmit { datagram, .. } => transport.handle_datagram(now, server, &datagram),
+                LegOutput::Connected => connected = true,
+                _ => {}
+            }
+        }
+    }
+    Joined { address, leg, session: session.expect("it has keys") }
+}
+
+/// A publisher, nine subscribers, and the SFU's time.
+struct Forwarding {
+    publisher: Joined,
+    subscribers: Vec<Joined>,
+    now: Instant,
+    sequence: u64,
+}
+
+impl Forwarding {
+    fn new(maker: &mut Maker, transports: &transport::Factory) -> Self {
+        let codec = numbering::codec_parameters(Codec::Vp8);
+        let mut publisher = join(maker, transports, &codec, 0);
+        let extensions = numbering::extensions(MediaKind::Video);
+        let parameters = Box::new(SendParameters {
+            media: "cam".into(),
+            mid: "0".into(),
+            codec: codec.clone(),
+            ssrc: 1,
+            rtx_ssrc: Some(2),
+            cname: "ann".into(),
+            extensions: extensions.clone(),
+        });
+        let now = Instant::from_secs(5);
+        publisher.leg.handle_command(now, LegCommand::Receive { track: TrackId(0), parameters });
+        let mut subscribe = |number| {
+            let mut joined = join(maker, transports, &codec, number);
+            let parameters = Box::new(ReceiveParameters {
+                track: None,
+                kind: MediaKind::Video,
+                mid: Some("0".into()),
+                codecs: vec![codec.clone()],
+                ssrc: Some(3),
+                rtx_ssrc: Some(4),
+                extensions: extensions.clone(),
+            });
+            joined.leg.handle_command(now, LegCommand::Send { stream: StreamId(0), parameters });
+            joined
+        };
+        let subscribers = (1..=SUBSCRIBERS as u16).map(&mut subscribe).collect();
+        Self { publisher, subscribers, now, sequence: 1 }
+    }
+
+    fn next(&mut self) -> Vec<u8> {
+        self.sequence += 1;
+        let mut packet = plain(self.sequence as u16);
+        packet[11] = 1;
+        self.publisher.session.tx.seal_rtp(&mut packet, self.sequence);
+        packet
+    }
+
+    /// Forwards a packet to everybody; how many datagrams came of it.
+    fn forward(&mut self, datagram: &[u8]) -> usize {
+        self.now += Duration::from_micros(1);
+        let (now, mut sent) = (self.now, 0);
+        self.publisher.leg.handle_datagram(now, self.publisher.address, datagram);
+        while let Some(output) = self.publisher.leg.poll_output() {
+            let LegOutput::Packet(packet) = output else { continue };
+            for joined in &mut self.subscribers {
+                joined.leg.write(now, StreamId(0), packet.sequence, &packet);
+                joined.leg.handle_timeout(now);
+                while let Some(output) = joined.leg.poll_output() {
+                    sent += usize::from(matches!(output, LegOutput::Transmit { sent: Sent::Media { .. }, .. }));
+                }
+            }
+        }
+        sent
+    }
+}
+
+fn forward(criterion: &mut Criterion) {
+    #[allow(clippy::disallowed_methods, reason = "any instant would do; there is no other way to make one")]
+    let epoch = std::time::Instant::now();
+    let server = SocketAddr::from(([127, 0, 0, 1], 9));
+    let real = transport::Factory::new(epoch).expect("DTLS can be set up");
+    let own = |transports: &transport::Factory| {
+        Maker::Own(leg::own::Maker::new(transports.clone(), server, server, Ntp::from_unix_nanos(0), 1 << 63))
+    };
+    let str0m = Maker::Str0m(leg::str0m::Maker::new(epoch, server, server).expect("DTLS can be set up"));
+    let modelled = transport::Factory::Modelled;
+    let makers = [("str0m", str0m, &real), ("own", own(&real), &real), ("own, modelled", own(&modelled), &modelled)];
+    let mut group = criterion.benchmark_group("forward");
+    group.throughput(Throughput::Elements(SUBSCRIBERS as u64));
+    for (name, mut maker, transports) in makers {
+        let forwarding = RefCell::new(Forwarding::new(&mut maker, transports));
+        let datagram = forwarding.borrow_mut().next();
+        assert_eq!(forwarding.borrow_mut().forward(&datagram), SUBSCRIBERS);
+        group.bench_function(name, |bencher| {
+            let next = || forwarding.borrow_mut().next();
+            let forward = |datagram: &mut Vec<u8>| black_box(forwarding.borrow_mut().forward(datagram));
+            bencher.iter_batched_ref(next, forward, BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
 fn recorder(criterion: &mut Criterion) {
     let mut recorder = Recorder::new(2, 2, 2, Duration::from_secs(1));
     let (key, mut value) = (key(), 0.0);
@@ -261,6 +407,6 @@ fn recorder(criterion: &mut Criterion) {
 criterion_group! {
     name = packet;
     config = Criterion::default().warm_up_time(Wall::from_millis(500)).measurement_time(Wall::from_secs(2)).without_plots();
-    targets = srtp, publication, link, stream, recorder
+    targets = srtp, publication, link, stream, forward, recorder
 }
 criterion_main!(packet);

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Two retransmissions of a packet are at least this far apart, however short the way is.
 const RESEND_AFTER: Duration = Duration::from_millis(20);
+/// An RTP time further back than this is another timeline's.
+const JUMP_SECONDS: i32 = 5;
 /// Room for header extensions: the values of all that subscribers are sent, without the mid.
 const EXTENSIONS_LEN: usize = 32;
 
@@ -140,13 +142,19 @@ impl Outgoing {
     pub fn write(&mut self, ntp: Ntp, srtp: &mut Session, sequence: u64, packet: &Arc<Packet>) -> Vec<u8> {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
-        if self.clock.is_none_or(|(newest, _)| (packet.rtp_time.wrapping_sub(newest) as i32) > 0) {
+        if self.clock.is_none_or(|(newest, _)| self.is_newer(packet.rtp_time, newest)) {
             self.clock = Some((packet.rtp_time, packet.arrival));
         }
         if self.rtx.is_some() {
             self.cache.store(sequence, packet);
         }
         self.datagram(ntp, srtp, (self.ssrc, self.payload_type, sequence), packet, None)
+    }
+
+    /// Whether an RTP time begins a newer frame, or a timeline of its own: nothing is reordered that far.
+    const fn is_newer(&self, rtp_time: u32, newest: u32) -> bool {
+        let ahead = rtp_time.wrapping_sub(newest) as i32;
+        ahead > 0 || ahead < -(JUMP_SECONDS * self.clock_rate as i32)
     }
 
     /// The packet with this number again, where it can and may be: not when it is on its way again already.

@@ -138,3 +138,22 @@ fn what_is_on_its_way_again_is_not_sent_a_third_time() {
     pair.run(ms(100));
     assert_eq!(resent(&pair).len(), 2, "after three seconds it is forgotten");
 }
+
+#[test]
+fn the_same_story_is_told_twice() {
+    let story = || {
+        let mut pair = Pair::new(&Factory::Modelled, PUBLISHED);
+        pair.publisher.lost_up = |datagram| is_media(datagram, 7);
+        for sequence in 0..60 {
+            let values = Extensions { transport_sequence: Some(sequence as u16), ..Extensions::default() };
+            pair.publish(PUBLISHED, sequence, &values);
+            pair.run(ms(33));
+            ask(&mut pair, &[65_530_u16.wrapping_add(sequence as u16)]);
+        }
+        pair.run(ms(1_000));
+        (pair.subscriber.heard, pair.subscriber.told, pair.subscriber.sent, pair.publisher.told)
+    };
+    let (once, again) = (story(), story());
+    assert!(once.0.len() > 100 && once.3.len() > 20);
+    assert_eq!(once, again);
+}

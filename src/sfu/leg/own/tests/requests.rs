@@ -222,3 +222,21 @@ fn a_participant_whose_address_changed_is_followed_once_it_has_checked() {
         assert_eq!(pair.subscriber.sent_to.last(), Some(&pair.subscriber.address), "{factory:?}");
     }
 }
+
+#[test]
+fn sender_reports_follow_a_timeline_that_begins_anew_and_no_packet_that_is_late() {
+    let mut pair = Pair::new(&Factory::Modelled, PUBLISHED);
+    let mut reported = |sequence, rtp_time: u32| {
+        let mut packet = plain(PUBLISHED, 96, sequence, &payload(sequence), &Extensions::default());
+        packet[4..8].copy_from_slice(&rtp_time.to_be_bytes());
+        pair.publisher.send_rtp(pair.now, packet, sequence);
+        pair.run(ms(1_100));
+        sender_reports(&pair).last().expect("one a second").1.1.rtp_time
+    };
+    let first = reported(1, 900_000);
+    assert!((900_000..1_000_000).contains(&first), "{first}");
+    let late = reported(2, 890_000);
+    assert!((first + 80_000..first + 110_000).contains(&late), "{late} goes on from {first}");
+    let anew = reported(3, 7_000);
+    assert!((7_000..107_000).contains(&anew), "{anew}");
+}
