@@ -7,12 +7,10 @@
 pub mod dtls;
 mod event;
 pub mod modelled;
-mod nomination;
 pub mod secure;
 
 pub use event::{Event, Output};
 pub use modelled::Modelled;
-pub use nomination::Nomination;
 pub use secure::Secure;
 
 use crate::clock::Instant;

@@ -4,7 +4,7 @@
 //! datagram of str0m's own whose first byte is ≥ 128 is dropped, because two contexts on one key would repeat nonces.
 
 use super::dtls::{self, KeySlot};
-use super::{End, Event, Nomination, Output};
+use super::{End, Event, Output};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Cause, Credentials, Setup, TransportParameters};
 use crate::rtp::srtp;
@@ -56,8 +56,6 @@ pub struct Secure {
     slot: Arc<KeySlot>,
     local: SocketAddr,
     end: End,
-    /// Where a server's participant has moved to, behind a NAT that has forgotten it.
-    nomination: Nomination,
     peer: Option<SocketAddr>,
     /// Candidates of the peer that can be used from here.
     candidates: usize,
@@ -121,7 +119,6 @@ impl Secure {
             slot,
             local,
             end,
-            nomination: Nomination::default(),
             peer: None,
             candidates: 0,
             remote: Vec::new(),
@@ -265,9 +262,6 @@ impl Secure {
             return;
         }
         self.note_answer(now, bytes);
-        if self.end != End::Participant {
-            self.nomination.handle_datagram(source, bytes);
-        }
         self.nominating = (self.end != End::Participant && nominates(bytes)).then_some(source);
         let Ok(contents) = bytes.try_into() else { return };
         let receive = Receive { proto: Protocol::Udp, source, destination: self.local, contents };
@@ -314,7 +308,7 @@ impl Secure {
     /// Where media goes: the address that DTLS settled on.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.nomination.moved().or(self.peer)
+        self.peer
     }
 
     /// The same where the peer has no other address: nothing of this association will come from elsewhere.
@@ -349,7 +343,6 @@ impl Secure {
     }
 
     fn transmit(&mut self, now: Instant, to: SocketAddr, bytes: &[u8]) {
-        let to = if self.end == End::Participant { to } else { self.nomination.handle_transmit(to, bytes) };
         match bytes.first() {
             Some(0..=3) => {
                 // Its integrity was right: a server follows a participant whose address changed (RFC 8445 §7.3.1.5).

@@ -31,6 +31,9 @@ const CEILING: Bitrate = Bitrate::from_kbps(5_000);
 /// Bytes of datagrams that wait for an SFU that stands still, as the receive buffer of a live one.
 const RECEIVE_BUFFER: usize = 16 << 20;
 
+/// The number of its first leg: participants' transports are numbered below it, and no two may have one number.
+const LEGS: u64 = 1 << 63;
+
 /// A datagram on its way out of the SFU.
 pub(super) type Departure = (SocketAddr, Vec<u8>);
 
@@ -108,7 +111,7 @@ impl Sfu {
     /// An empty SFU for this many participants.
     pub fn new(participants: usize, seed: u64, ntp_origin: Ntp, service: ServicePlan) -> Self {
         Self {
-            maker: Maker::Own(own::Maker::new(Factory::Modelled, address::SFU, address::SFU, ntp_origin, 1)),
+            maker: Maker::Own(own::Maker::new(Factory::Modelled, address::SFU, address::SFU, ntp_origin, LEGS)),
             rooms: rooms(seed, 0),
             legs: Vec::new(),
             timers: Timers::default(),

@@ -7,6 +7,7 @@
 
 mod dtls;
 mod maker;
+mod nomination;
 pub mod own;
 mod packet;
 pub mod str0m;

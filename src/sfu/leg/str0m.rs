@@ -8,6 +8,7 @@
 
 pub use super::maker::Maker;
 use super::maker::{config, rtx_payload_types};
+use super::nomination::Nomination;
 use super::packet::{Packet, begins_keyframe};
 use super::{LegOutput, Sent};
 use crate::clock::{Duration, Instant};
@@ -15,7 +16,6 @@ use crate::conference::{Codec, Credentials, MediaKind, ReceiveParameters, SendPa
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::ntp::Ntp;
 use crate::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
-use crate::transport::Nomination;
 use rustc_hash::FxHashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 /// Follows the nominated pair.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Nomination {
+pub(super) struct Nomination {
     /// A check that nominates and has not been answered: its priority and source.
     asked: Option<(u32, SocketAddr)>,
     /// The last one that was answered, and so authentic.
@@ -24,12 +24,6 @@ impl Nomination {
         if let Some(priority) = nominates(datagram) {
             self.asked = Some((priority, source));
         }
-    }
-
-    /// Where everything goes that the agent would still send elsewhere.
-    #[must_use]
-    pub const fn moved(&self) -> Option<SocketAddr> {
-        self.moved
     }
 
     /// Where a datagram of the agent's to `to` goes.
