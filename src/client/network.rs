@@ -254,7 +254,7 @@ fn placed(config: &LinkConfig, place: u64) -> LinkConfig {
     let mut config = config.clone();
     if let Serialiser::Trace { trace, phase: phase @ None } = &mut config.serialiser {
         let period = u128::from(trace.period_ms()) * 1_000_000;
-        *phase = Some(Duration::from_nanos((period * u128::from(place) >> 64) as u64));
+        *phase = Some(Duration::from_nanos(((period * u128::from(place)) >> 64) as u64));
     }
     config
 }
