@@ -13,6 +13,9 @@ use crate::outcome::{Ending, RunEvent};
 use crate::plan::{FaultKind, Plan};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
+/// What became of a start.
+type Started = Result<Option<Target>, String>;
+
 /// What is to be done to the process, and when.
 #[derive(Debug)]
 pub(super) struct Hands {
@@ -20,7 +23,7 @@ pub(super) struct Hands {
     ahead: Vec<(Instant, Act, u16)>,
     /// Where the SFU served that was killed.
     addresses: Option<Addresses>,
-    starting: Option<(u16, Receiver<Result<Option<Target>, String>>)>,
+    starting: Option<(u16, Receiver<Started>)>,
     paused: bool,
 }
 
