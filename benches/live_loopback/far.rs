@@ -131,7 +131,7 @@ impl<'a> Far<'a> {
                 return;
             }
             Carry::Text(text) => text,
-            Carry::Close | Carry::Request(_) => return,
+            Carry::Close | Carry::Abort | Carry::Request(_) => return,
         };
         let message = match serde_json::from_str(&text).expect("throng speaks the protocol") {
             ClientMessage::Join { participant, transport, .. } => self.join(now, ticket, &participant, &transport),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use throng::clock::{Duration, Instant};
 use throng::conference::protocol::{ClientMessage, PROTOCOL_VERSION, RosterEntry, RosterTrack, ServerMessage};
 use throng::conference::{
-    Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendParameters, Setup, TrackName,
+    Codec, CodecParameters, Credentials, Feedback, MediaKind, ReceiveParameters, SendParameters, Setup, TrackName,
     TransportParameters,
 };
 use throng::plan::target::{Quirks, WhipPlan};
@@ -123,6 +123,9 @@ pub fn room_seeds() -> Vec<Vec<u8>> {
         ClientMessage::Subscribe { tracks: vec![track.clone()] },
         ClientMessage::Mute { media: "cam".into(), muted: true },
         ClientMessage::Unpublish { media: "cam".into() },
+        ClientMessage::Restart {
+            credentials: Credentials { ufrag: "abcd".into(), pwd: "0123456789abcdef012345".into() },
+        },
         ClientMessage::Leave,
     ];
     let stream = ReceiveParameters { track: Some(track.clone()), ssrc: Some(5), ..receive() };
@@ -173,9 +176,15 @@ pub fn room(bytes: &[u8]) {
 
 fn drain(rooms: &mut Rooms, now: Instant) {
     while let Some(output) = rooms.poll_output() {
-        if let Output::Leg { leg, command: LegCommand::Open(_) } = output {
-            rooms.handle_input(now, Input::LegOpened { leg, transport: transport(Setup::Passive) });
-            rooms.handle_input(now, Input::LegConnected(leg));
+        match output {
+            Output::Leg { leg, command: LegCommand::Open(_) } => {
+                rooms.handle_input(now, Input::LegOpened { leg, transport: transport(Setup::Passive) });
+                rooms.handle_input(now, Input::LegConnected(leg));
+            }
+            Output::Leg { leg, command: LegCommand::Restart(_) } => {
+                rooms.handle_input(now, Input::LegRestarted { leg, transport: transport(Setup::Passive) });
+            }
+            _ => {}
         }
     }
 }

@@ -70,6 +70,10 @@ fn json(plan: &Plan, forecast: &Forecast) -> serde_json::Value {
         "populations": plan.populations.iter().enumerate().map(population).collect::<Vec<_>>(),
         "networks": networks,
         "room_sizes": { "min": sizes.iter().min(), "max": sizes.iter().max() },
+        "faults": plan.faults.iter().map(|fault| serde_json::json!({
+            "name": fault.name, "kind": fault.kind.word(), "at": fault.at.as_secs_f64(),
+            "until": fault.until.as_secs_f64(), "selected": fault.selected.len(),
+        })).collect::<Vec<_>>(),
         "thresholds": plan.thresholds.len(),
         "cores_available": cores(),
         "forecast": forecast,
@@ -161,6 +165,13 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     );
     if let Some(sfu) = forecast.sfu_cores {
         line("sfu", format!("{sfu:.2} cores beside it"));
+    }
+    for fault in &plan.faults {
+        let after = fault.until.saturating_since(fault.at);
+        let lasting = if after.is_zero() { String::new() } else { format!(" for {}", format_duration(after)) };
+        let whom = many(fault.selected.len() as u64, "participant");
+        let at = fault.at.as_secs_f64();
+        line("fault", format!("{}: {} at {at} s{lasting}, {whom}", fault.name, fault.kind.word()));
     }
     line("judged by", many(plan.thresholds.len() as u64, "threshold"));
     let need = forecast.cores + forecast.sfu_cores.unwrap_or(0.0);

@@ -188,17 +188,17 @@ fn read_ports(section: &Section<'_>) -> Option<Ports> {
         return section.choice("ports", &[("media", Ports::Media), ("signalling", Ports::Signalling)], &[]);
     }
     let mut ports = Vec::new();
-    for item in section.array("ports", PORTS_HELP)? {
+    let items = section.array("ports", PORTS_HELP)?;
+    for item in items {
         match item.value {
             Value::Integer(port @ 1..=65_535) => ports.push(port as u16),
             _ => section.errors.push(&item.origin, &section.key("ports"), "this is not a port", PORTS_HELP),
         }
     }
-    if ports.is_empty() {
+    if items.is_empty() {
         section.fail("ports", "no port is blocked", PORTS_HELP);
-        return None;
     }
-    Some(Ports::These(ports))
+    (!ports.is_empty()).then_some(Ports::These(ports))
 }
 
 /// How long it lasts, as far as its kind has a length.

@@ -20,6 +20,38 @@ per_room = 2
 publish = ["mic", "cam"]
 network = "bad"
 session = { length = "3s", rejoin = { prob = 1.0, after = "100ms" } }
+[[fault]]
+name = "blocked"
+at = "500ms"
+for = "700ms"
+kind = "udp-block"
+[[fault]]
+name = "closed"
+at = "2s"
+for = "500ms"
+kind = "port-block"
+ports = [9, 9999]
+[[fault]]
+name = "cut"
+at = "4s"
+for = "1s"
+kind = "partition"
+[[fault]]
+name = "dropped"
+at = "5500ms"
+for = "300ms"
+kind = "signal-drop"
+[[fault]]
+name = "moved"
+at = "1500ms"
+kind = "nat-rebind"
+"#;
+
+const RESTART: &str = r#"
+[[fault]]
+name = "again"
+at = "3s"
+kind = "ice-restart"
 "#;
 
 const WHIP: &str = r#"
@@ -70,6 +102,7 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
     let entry = move |n: u8| RosterEntry { participant: name(n).participant, tracks: vec![track(MediaKind::Video)] };
     prop_oneof![
         any::<u8>().prop_map(move |n| ServerMessage::Joined { transport: transport(), roster: vec![entry(n)] }),
+        Just(ServerMessage::Restarted { transport: transport() }),
         any::<u8>().prop_map(move |n| ServerMessage::Entered { entry: entry(n) }),
         any::<u8>().prop_map(|n| ServerMessage::Left { participant: name(n).participant }),
         any::<u8>().prop_map(|n| ServerMessage::Unsubscribed { tracks: vec![name(n)] }),
@@ -204,7 +237,7 @@ proptest! {
 
     #[test]
     fn a_client_takes_whatever_comes(steps in steps(), whip in any::<bool>()) {
-        let text = if whip { format!("{WHIP}{ROOMS}") } else { format!("{ROOM}{ROOMS}") };
+        let text = if whip { format!("{WHIP}{ROOMS}") } else { format!("{ROOM}{ROOMS}{RESTART}") };
         let shared = shared(&text, epoch());
         let (sink, client) = (sink(&shared), Client::new(&shared, 0));
         let mut bench = Bench { shared: &shared, sink, client, now: Instant::from_millis(3), bound: 0 };

@@ -253,12 +253,14 @@ fn a_nat_that_forgets_is_followed_from_the_next_check_on() {
     let fault = "[[fault]]\nname = \"nat\"\nat = \"5s\"\nkind = \"nat-rebind\"\nselect = { population = \"viewers\", fraction = 0.5 }\n";
     let mut world = world(fault);
     let selected = world.shared.plan.faults[0].selected[0] as usize;
-    world.run(secs(14.0));
+    // Beyond the 15 s after which the SFU's agent gives the old address up.
+    world.run(secs(23.0));
     let rebinds: Vec<usize> =
         world.orders.iter().filter(|(_, order)| matches!(order, Order::Rebind { .. })).map(|(who, _)| *who).collect();
     assert_eq!(rebinds, [selected]);
     assert!((0..3).all(|who| joins(&world, who) == 1), "nobody has to come back");
     let (_, recorded, _) = world.finish();
+    assert_eq!(counted(&recorded, Metric::SessionsLost), 0);
     let (samples, censored, _, longest) = recovery(&recorded);
     assert_eq!((samples, censored), (1, 0));
     // Checks of a pair that works come every 3 s at most, and then a keyframe.

@@ -315,7 +315,7 @@ fn coordinate(
         ending.interrupted = options.interrupted.load(Ordering::Relaxed);
         let cut_short = ending.target_gone.is_some() || ending.generator_gone.is_some() || ending.aborted_by.is_some();
         if ending.interrupted || cut_short || now >= end {
-            hands.let_go(target.as_ref());
+            hands.finish(target.as_ref());
             progress.note_end(now, &ending);
             progress.set_ending(now, ending.interrupted, LEAVE);
             on_status(progress.status());

@@ -14,6 +14,12 @@ use crate::outcome::{Ending, RunEvent};
 use crate::plan::Plan;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
+/// How long a server that is being started is waited for when the run ends.
+const LAST_START: Duration = Duration::from_secs(3);
+
+/// What became of a start.
+type Started = Result<Option<Target>, String>;
+
 /// What is to be done to the process, and when.
 #[derive(Debug)]
 pub(super) struct Hands {
@@ -21,7 +27,7 @@ pub(super) struct Hands {
     ahead: Vec<(Instant, Act, u16)>,
     /// Where the SFU served that was killed.
     addresses: Option<Addresses>,
-    starting: Option<(u16, Receiver<Result<Option<Target>, String>>)>,
+    starting: Option<(u16, Receiver<Started>)>,
     paused: bool,
 }
 
@@ -63,8 +69,17 @@ impl Hands {
         self.take_started(now, shared, target, crew, progress, ending);
     }
 
+    /// The run ends: nothing stands still because of it, and nothing starts after it.
+    pub fn finish(&mut self, target: Option<&Target>) {
+        self.let_go(target);
+        if let Some((_, starting)) = self.starting.take() {
+            // A server that comes up while we leave would outlive us; one that was waited for ends as it is dropped.
+            drop(starting.recv_timeout(LAST_START));
+        }
+    }
+
     /// A process that stands still goes on.
-    pub fn let_go(&mut self, target: Option<&Target>) {
+    fn let_go(&mut self, target: Option<&Target>) {
         if std::mem::take(&mut self.paused) {
             target.iter().for_each(|target| target.resume());
         }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::conference::protocol::{RosterEntry, RosterTrack};
-use crate::conference::{Codec, CodecParameters, Feedback, MediaKind, SendParameters, Setup, TransportParameters};
+use crate::conference::{
+    Codec, CodecParameters, Credentials, Feedback, MediaKind, SendParameters, Setup, TransportParameters,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -98,6 +100,9 @@ impl World {
                         LegCommand::Receive { track, parameters } => {
                             let tracks = self.receiving.get_mut(&leg).expect("open");
                             tracks.insert(parameters.media.clone(), *track);
+                        }
+                        LegCommand::Restart(_) => {
+                            self.rooms.handle_input(self.now, Input::LegRestarted { leg, transport: transport() });
                         }
                         LegCommand::Close => drop(self.receiving.remove(&leg).expect("open")),
                         _ => {}
@@ -206,6 +211,29 @@ fn a_second_entry_under_a_name_replaces_the_first() {
     assert_eq!(world.rooms.participants(), 2);
     world.tell(Input::Disconnected(ConnectionId(1)));
     assert_eq!(world.rooms.participants(), 2, "the first connection's end does not touch the second entry");
+}
+
+#[test]
+fn a_restart_is_the_legs_and_is_answered_to_who_asked_alone() {
+    let mut world = World::new(Limits::default());
+    world.enter(1, "red", "ann", vec![track("camera", 10)]);
+    world.enter(2, "red", "bob", vec![]);
+    world.connect(1);
+    drop((world.heard(1), world.heard(2)));
+    let credentials = Credentials { ufrag: "abcd".into(), pwd: "0123456789abcdef012345".into() };
+    world.ask(1, Request::Restart(credentials.clone()));
+    assert_eq!(world.commands.last(), Some(&(world.leg(1), LegCommand::Restart(credentials.clone()))));
+    assert_eq!(world.heard(1), [ServerMessage::Restarted { transport: transport() }]);
+    assert_eq!(world.heard(2), [], "the others are not told");
+    for short in
+        [Credentials { ufrag: "abc".into(), ..credentials.clone() }, Credentials { pwd: "short".into(), ..credentials }]
+    {
+        let before = world.commands.len();
+        world.ask(1, Request::Restart(short));
+        assert!(matches!(world.heard(1)[..], [ServerMessage::Refused { reason: Refusal::Malformed, .. }]));
+        assert_eq!(world.commands.len(), before);
+    }
+    assert_eq!(world.rooms.participants(), 2, "a restart that is refused ends nothing");
 }
 
 #[test]
