@@ -105,7 +105,8 @@ fn simulate(source: &Source<'_>, options: &RunOptions) -> Result<ExitCode, ExitC
 fn options(scenario: &Scenario) -> Result<simulated::Options, ExitCode> {
     let interrupted =
         interrupt::watch(panel::restore).map_err(|error| fail(&format!("signals cannot be watched: {error}")))?;
-    Ok(simulated::Options { interrupted, scenario_text: scenario.redacted_text(), story_of: None })
+    let threads = machine::cores() as usize;
+    Ok(simulated::Options { interrupted, scenario_text: scenario.redacted_text(), story_of: None, threads })
 }
 
 /// One seed, with the panel in front of it.

@@ -9,6 +9,7 @@ pub mod document;
 pub mod faults;
 pub mod filter;
 mod finite;
+mod health;
 pub mod io;
 pub mod judge;
 pub mod names;

@@ -1,15 +1,19 @@
-//! The simulated driver: a whole run in one thread, in virtual time, without a socket.
+//! The simulated driver: a whole run in one process, in virtual time, without a socket.
 //!
-//! The same plan, clients, links, judgement and document as in the live world. Below it nothing reads a clock, starts a
-//! thread or depends on the order of a hash; what it answers is a function of throng's version, the scenario and the
-//! seed. Who wants many seeds runs many of these.
+//! The same plan, clients, links, judgement and document as in the live world. Rooms that share nothing are islands, each
+//! with a queue of its own, dealt out to threads; an interval is run on all of them before the next. Below that nothing
+//! reads a clock, starts a thread or depends on the order of a hash; what it answers is a function of throng's version,
+//! the scenario and the seed. Who wants many seeds runs many of these (`pool`).
 
 mod address;
+mod island;
 mod line;
 pub mod pool;
 mod service;
+mod serving;
 mod sfu;
 mod story;
+mod team;
 mod timers;
 mod world;
 
@@ -17,11 +21,11 @@ mod world;
 mod tests;
 
 use super::live::assemble::{self, Gathered};
-use super::live::message::{IntervalReport, Report, WorkerResult};
+use super::live::message::Report;
 use super::live::progress::Progress;
 use super::status::Status;
-use crate::client::{Client, Shared};
-use crate::clock::{Duration, Instant};
+use crate::client::Shared;
+use crate::clock::Instant;
 use crate::metrics::Interval;
 use crate::outcome::{Ending, Outcome};
 use crate::plan::{Forecast, Plan};
@@ -29,8 +33,7 @@ use crate::rtp::ntp::Ntp;
 use crate::transport::Factory;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use story::Story;
-use world::World;
+use team::{Team, TeamReport};
 
 /// Wall-clock time at the start of every simulated run, for NTP stamps: 2026-01-01 00:00 UTC.
 const EPOCH_UNIX_NANOS: u64 = 1_767_225_600_000_000_000;
@@ -68,6 +71,8 @@ pub struct Options {
     pub scenario_text: String,
     /// Whose story is wanted, by name.
     pub story_of: Option<String>,
+    /// Threads to use at most; how many changes nothing in what comes out. 0 is 1.
+    pub threads: usize,
 }
 
 /// What a simulation leaves behind.
@@ -120,30 +125,27 @@ fn simulate(
     if planned > address::MOST {
         return Err(SimulateError::TooMany { planned, most: address::MOST });
     }
-    let story = options.story_of.as_ref().map(|name| find(&plan, name)).transpose()?.map(Story::new);
+    let story_of = options.story_of.as_ref().map(|name| find(&plan, name)).transpose()?;
     let plan = Arc::new(plan);
     let shared = shared(plan.clone());
     let mut progress = Progress::new(&plan, assemble::target_name(&plan));
     let mut intervals = keep.then(Vec::new);
-    let mut world = World::new(shared.clone(), story);
-    let ending = drive(&mut world, &mut progress, options, &mut intervals, on_status, on_story);
-    let ended = world.now;
-    world.finish();
-    tell_story(&mut world, on_story);
-    take_milestones(&mut world, &mut progress);
-    let lost = world.sfu.lost();
-    progress.events.append(&mut world.events);
-    let World { clients, sink, .. } = world;
-    let result = WorkerResult {
-        details: clients.iter().map(|client| client.detail(&shared)).collect(),
-        links: clients.iter().flat_map(Client::links).collect(),
-        recorded: sink.recorder.finish(),
-        last: IntervalReport::default(),
-        receive_buffer: 0,
-    };
-    let deliveries = result.links.iter().filter(|link| link.direction == "down").map(|link| link.delivered).sum();
-    let gathered =
-        Gathered { results: vec![result], progress, ending, ended, stalls: Vec::new(), steal: None, environment: None };
+    let mut teams = team::teams(&shared, island::islands(&plan), options.threads, story_of);
+    let (ending, ended) =
+        drive(&mut teams, &shared, &mut progress, options, &mut intervals, &mut Told { on_status, on_story });
+    team::each(&mut teams, Team::finish);
+    let (mut results, mut lost) = (Vec::new(), (0, 0));
+    for team in teams {
+        let left = team.leave(&shared);
+        left.story.iter().for_each(|line| on_story(line));
+        left.milestones.into_iter().for_each(|(who, what)| progress.take(Report::Milestone(who, what)));
+        progress.events.extend(left.events);
+        lost = (lost.0 + left.lost.0, lost.1 + left.lost.1);
+        results.push(left.result);
+    }
+    let links = results.iter().flat_map(|result| &result.links);
+    let deliveries = links.filter(|link| link.direction == "down").map(|link| link.delivered).sum();
+    let gathered = Gathered { results, progress, ending, ended, stalls: Vec::new(), steal: None, environment: None };
     Ok(Part { shared, gathered, intervals: intervals.unwrap_or_default(), lost, deliveries })
 }
 
@@ -160,75 +162,66 @@ fn find(plan: &Plan, name: &str) -> Result<u32, SimulateError> {
     })
 }
 
-/// Lets the run happen, interval by interval; answers how it ended.
+/// Who is told of a run while it goes on.
+struct Told<'a> {
+    on_status: &'a mut dyn FnMut(&Status),
+    on_story: &'a mut dyn FnMut(&str),
+}
+
+/// Lets the run happen, interval by interval; answers how it ended, and when.
 fn drive(
-    world: &mut World,
+    teams: &mut [Team],
+    shared: &Shared,
     progress: &mut Progress,
     options: &Options,
     intervals: &mut Option<Vec<Interval>>,
-    on_status: &mut dyn FnMut(&Status),
-    on_story: &mut dyn FnMut(&str),
-) -> Ending {
-    let shared = world.shared.clone();
+    told: &mut Told<'_>,
+) -> (Ending, Instant) {
     let (end, interval) = (shared.plan.run.end(), shared.plan.output.interval);
     let mut ending = Ending::default();
     let mut index = 0;
     loop {
-        let until = (Instant::ZERO + interval * (index + 1)).min(end);
-        world.run_until(until);
-        let whole = until == Instant::ZERO + interval * (index + 1);
-        if whole {
-            end_interval(world, progress, index, interval, intervals);
-            ending.aborted_by = progress.judge(until, &shared);
-            on_status(progress.status());
+        let whole = Instant::ZERO + interval * (index + 1);
+        let until = whole.min(end);
+        let reports = team::each(teams, |team| {
+            team.run_until(until);
+            (until == whole).then(|| team.end_interval(index, interval))
+        });
+        if until == whole {
+            end_interval(until, shared, progress, reports.into_iter().flatten(), intervals, told);
+            ending.aborted_by = progress.judge(until, shared);
+            (told.on_status)(progress.status());
             index += 1;
         }
-        tell_story(world, on_story);
         ending.interrupted = options.interrupted.load(Ordering::Relaxed);
         if ending.interrupted || ending.aborted_by.is_some() || until >= end {
             progress.note_end(until, &ending);
-            return ending;
+            return (ending, until);
         }
     }
 }
 
 fn end_interval(
-    world: &mut World,
+    now: Instant,
+    shared: &Shared,
     progress: &mut Progress,
-    index: u32,
-    interval: Duration,
+    reports: impl Iterator<Item = TeamReport>,
     intervals: &mut Option<Vec<Interval>>,
+    told: &mut Told<'_>,
 ) {
-    let mut report = IntervalReport::default();
-    for client in 0..world.clients.len() as u32 {
-        world.tell(client, |client, now, shared, sink| {
-            let snapshot = client.handle_interval(now, shared, sink);
-            report.joining += u64::from(snapshot.joining);
-            report.in_room += u64::from(snapshot.in_room);
-            report.frozen += u64::from(snapshot.frozen);
-        });
+    let mut busy: Vec<(usize, f64)> = Vec::new();
+    for team in reports {
+        team.story.iter().for_each(|line| (told.on_story)(line));
+        intervals.iter_mut().for_each(|kept| kept.push(team.report.interval.clone()));
+        team.milestones.into_iter().for_each(|(who, what)| progress.take(Report::Milestone(who, what)));
+        progress.take(Report::Interval(Box::new(team.report)));
+        busy.extend(team.busy);
     }
-    report.interval = world.sink.recorder.take_interval(index);
-    intervals.iter_mut().for_each(|kept| kept.push(report.interval.clone()));
-    take_milestones(world, progress);
-    progress.take(Report::Interval(Box::new(report)));
-    // Who watches the run looks at it through `Progress`, where the closed populations' moves are no news.
+    // Closed populations know already: their islands told them at once.
     drop(progress.drain_milestones());
-    let busy = world.sfu.take_busy(world.now, interval);
-    let shared = world.shared.clone();
-    progress.sample_modelled(world.now, &shared, busy);
-}
-
-fn take_milestones(world: &mut World, progress: &mut Progress) {
-    for (client, milestone) in world.take_milestones() {
-        progress.take(Report::Milestone(client, milestone));
-    }
-}
-
-fn tell_story(world: &mut World, on_story: &mut dyn FnMut(&str)) {
-    if let Some(story) = &mut world.story {
-        story.take().iter().for_each(|line| on_story(line));
-    }
+    busy.sort_by_key(|(island, _)| *island);
+    let cores = (!busy.is_empty()).then(|| busy.iter().map(|(_, busy)| busy).sum());
+    progress.sample_modelled(now, shared, cores);
 }
 
 /// What the modelled SFU lost is said where the health of a run stands.

@@ -61,7 +61,8 @@ struct One {
 
 impl One {
     fn run(plan: Plan, options: &Options) -> Result<Self, SimulateError> {
-        let part = simulate(plan, options, true, &mut |_| {}, &mut |_| {})?;
+        let options = Options { threads: 1, ..options.clone() };
+        let part = simulate(plan, &options, true, &mut |_| {}, &mut |_| {})?;
         let seed = judged(&part);
         Ok(Self { part, seed })
     }

@@ -18,6 +18,11 @@ pub(super) struct Service {
     dropped: u64,
 }
 
+/// The core, of so many, on which a room lives.
+pub(super) fn core(room: &str, cores: usize) -> usize {
+    crc32fast::hash(room.as_bytes()) as usize % cores
+}
+
 impl Service {
     /// Idle cores; `None` where packets cost nothing.
     pub fn new(plan: ServicePlan) -> Option<Self> {
@@ -27,7 +32,7 @@ impl Service {
 
     /// The core of a room.
     pub fn core(&self, room: &str) -> usize {
-        crc32fast::hash(room.as_bytes()) as usize % self.plan.cores
+        core(room, self.plan.cores)
     }
 
     /// A datagram comes for `core`; answers when it has been taken in, or `None` when it is dropped.

@@ -69,6 +69,39 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 }
 
 #[test]
+fn threads_change_nothing_in_what_comes_out() {
+    let text = path("delay = \"20ms\", loss = { model = \"iid\", p = 0.02 }").replace("count = 2", "count = 5");
+    let costly = text.replace("[media.mic]", "[target]\nservice = { per_packet = \"300us\", cores = 2 }\n[media.mic]");
+    for text in [text, costly] {
+        let run_on = |threads| {
+            let (scenario_text, plan) = load(&text, 5);
+            let options = Options { scenario_text, threads, ..Options::default() };
+            io::to_json(&run(plan, &options, &mut |_| {}, &mut |_| {}).expect("it begins").outcome)
+        };
+        let one = run_on(1);
+        assert!([2, 3, 8].into_iter().all(|threads| run_on(threads) == one));
+    }
+}
+
+#[test]
+fn rooms_are_islands_unless_they_share_something() {
+    let sizes = |text: &str| -> Vec<usize> {
+        island::islands(&load(text, 1).1).iter().map(|island| island.members.len()).collect()
+    };
+    let rooms = path("delay = \"20ms\"").replace("count = 2", "count = 6");
+    assert_eq!(sizes(&rooms), [4; 6]);
+    let service = |cores: usize| {
+        let target = format!("[target]\nservice = {{ per_packet = \"1us\", cores = {cores} }}\n[media.mic]");
+        sizes(&rooms.replace("[media.mic]", &target))
+    };
+    assert_eq!(service(1), [24], "one core serves all of them");
+    assert_eq!(service(2).iter().sum::<usize>(), 24);
+    assert_eq!(service(2).len(), 2);
+    let closed = rooms.replace("per_room = 3", "count = 18\nstart = { concurrency = [{ t = \"0s\", n = 9 }] }");
+    assert_eq!(sizes(&closed), [24], "a place is taken in any room");
+}
+
+#[test]
 fn everybody_joins_and_phases_add_up() {
     let outcome = simulated(&path("delay = \"25ms\""), 1);
     assert_eq!((outcome.participants.planned, outcome.participants.joined), (8, 8), "{:?}", outcome.participants);

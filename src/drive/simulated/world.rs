@@ -1,11 +1,13 @@
-//! Clients and the SFU around one virtual clock.
+//! Clients and the SFU around one virtual clock: an island, which nothing crosses to another.
 //!
 //! Between a client and the SFU nothing takes time but its emulated links, which are the client's own. What one step
 //! causes is exchanged, first in first out, until nothing is under way; only then does the next step begin. Steps that
 //! are due at one instant come in a fixed order, written at [`World::step`].
 
 use super::address;
+use super::island::Island;
 use super::line::Line;
+use super::serving::Setup;
 use super::sfu::Sfu;
 use super::story::Story;
 use super::timers::Timers;
@@ -17,16 +19,20 @@ use crate::metrics::Recorder;
 use crate::outcome::RunEvent;
 use crate::plan::Arrival;
 use crate::plan::target::{AdapterPlan, ServicePlan};
+use crate::seed::Seed;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Everything that lives in the simulated world.
+/// Everything that lives on one island. Clients are numbered within it.
 #[derive(Debug)]
 pub(super) struct World {
     pub shared: Arc<Shared>,
     pub now: Instant,
     pub clients: Vec<Client>,
+    /// Their indices in the plan.
+    pub members: Vec<u32>,
+    /// Where clients write; lent by who runs the island.
     pub sink: Sink,
     pub sfu: Sfu,
     /// The story of one participant, where it was asked for.
@@ -55,34 +61,34 @@ struct Ports {
 }
 
 impl World {
-    /// Nobody is there yet.
-    pub fn new(shared: Arc<Shared>, story: Option<Story>) -> Self {
+    /// Nobody of `island` is there yet; `closed` are the closed populations, where everybody is on this island.
+    pub fn new(shared: Arc<Shared>, island: Island, story_of: Option<u32>) -> Self {
         let plan = &shared.plan;
-        let people = plan.participants.len();
-        let mut arrivals: Vec<(Instant, u32)> = plan
-            .participants
-            .iter()
-            .filter_map(|participant| match participant.arrival {
-                Arrival::At(at) => Some((at, participant.index)),
-                Arrival::InOrder(_) => None,
-            })
-            .collect();
+        let Island { number, members } = island;
+        let mut arrivals: Vec<(Instant, u32)> = Vec::new();
+        for (client, &member) in (0u32..).zip(&members) {
+            if let Arrival::At(at) = shared.participant(member).arrival {
+                arrivals.push((at, client));
+            }
+        }
         arrivals.sort_unstable_by(|a, b| b.cmp(a));
         let service = match &plan.target.adapter {
             AdapterPlan::Reference(reference) => reference.service,
             AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_) => ServicePlan::default(),
         };
-        let recorder =
-            Recorder::new(plan.populations.len(), plan.networks.len(), plan.media.len(), plan.output.interval);
+        let seed = Seed::new(plan.seed).child("simulated sfu").indexed("island", number);
+        let setup = Setup { participants: members.len(), seed, ntp_origin: shared.ntp_origin, service };
         let closed = Closed::of(plan);
+        let told = members.iter().position(|member| Some(*member) == story_of);
         Self {
             now: Instant::ZERO,
-            clients: (0..people as u32).map(|index| Client::new(&shared, index)).collect(),
-            sink: Sink::new(recorder),
-            sfu: Sfu::new(people, plan.seed, shared.ntp_origin, service),
-            story,
+            clients: members.iter().map(|&member| Client::new(&shared, member)).collect(),
+            sink: Sink::new(Recorder::new(0, 0, 0, plan.output.interval)),
+            sfu: Sfu::new(setup),
+            story: told.map(|client| Story::new(client as u32)),
             timers: Timers::default(),
-            ports: (0..people).map(|_| Ports::default()).collect(),
+            ports: members.iter().map(|_| Ports::default()).collect(),
+            members,
             arrivals,
             closed_due: (!closed.is_empty()).then_some(Instant::ZERO),
             closed,
@@ -263,7 +269,7 @@ impl World {
     fn note_closed(&mut self) -> bool {
         let mut news = false;
         for (client, milestone) in &self.milestones[self.noted..] {
-            let population = self.shared.participant(*client).population;
+            let population = self.shared.participant(self.members[*client as usize]).population;
             let Some(population) = self.closed.get_mut(&population) else { continue };
             news = true;
             match *milestone {
@@ -277,7 +283,7 @@ impl World {
         news
     }
 
-    /// Fills the places that closed populations have free, or empties those that they have no more.
+    /// Fills, by participants of the plan as everybody is on one island then, the places that closed populations have free, or empties those that they have no more.
     fn fill_places(&mut self) {
         let now = self.now;
         for population in self.closed.keys().copied().collect::<Vec<_>>() {
@@ -295,10 +301,11 @@ impl World {
         self.closed_due = self.closed.values().filter_map(|closed| closed.next_change(now)).min();
     }
 
-    /// What happened to participants since the last call.
-    pub fn take_milestones(&mut self) -> Vec<(u32, Milestone)> {
+    /// What happened to participants since the last call, by their indices in the plan.
+    pub fn take_milestones(&mut self) -> impl Iterator<Item = (u32, Milestone)> + '_ {
         self.noted = 0;
-        std::mem::take(&mut self.milestones)
+        let members = &self.members;
+        self.milestones.drain(..).map(|(client, milestone)| (members[client as usize], milestone))
     }
 
     /// Has everybody leave: the run ends.
