@@ -24,6 +24,14 @@ pub struct Credentials {
     pub pwd: String,
 }
 
+impl Credentials {
+    /// Whether both have as many characters as RFC 8839 §5.4 wants.
+    #[must_use]
+    pub fn is_long_enough(&self) -> bool {
+        (4..=256).contains(&self.ufrag.len()) && (22..=256).contains(&self.pwd.len())
+    }
+}
+
 /// One side's transport, as structured data (the same facts as an SDP's transport lines).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

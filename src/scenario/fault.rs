@@ -358,10 +358,6 @@ fn check_target(scenario: &Scenario, fault: &Fault, report: &Report<'_>) {
         let message = format!("kind \"{}\" needs an SFU that the run itself started", fault.kind.word());
         report.fail(&key, message, "write adapter = \"reference\", or `[target.process]`");
     }
-    if matches!(fault.kind, FaultKind::IceRestart) && matches!(target.adapter, AdapterPlan::WhipWhep(_)) {
-        let message = "restarting ICE over WHIP and WHEP (RFC 9725 §4.3.2) is not built yet";
-        report.fail(&key, message, "write another kind, or test a target that speaks the room protocol");
-    }
 }
 
 /// Two faults at once that contradict each other. Those of one kind for the same people are the plan's to find.

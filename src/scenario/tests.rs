@@ -725,8 +725,6 @@ fn faults_need_a_target_that_can_have_them() {
     };
     let foreign = on("adapter = \"room\"\nurl = \"http://127.0.0.1:1\"", "sfu-kill");
     assert!(foreign.contains("needs an SFU that the run itself started") && foreign.contains("`[target.process]`"));
-    let whip = "adapter = \"whip-whep\"\nwhip = \"http://127.0.0.1:1/{room}/{participant}\"\nwhep = \"http://127.0.0.1:1/{room}/{participant}\"";
-    assert!(on(whip, "ice-restart").contains("RFC 9725"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::conference::protocol::{ClientMessage, PROTOCOL_VERSION, Refusal, Rost
 use crate::conference::{
     Codec, CodecParameters, Feedback, ReceiveParameters, SendParameters, Setup, TrackName, TransportParameters,
 };
+use crate::sdp::Fragment;
 use crate::sfu::leg::LegKind;
 use crate::sfu::room::STANDARD_EXTENSIONS;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -390,6 +391,19 @@ fn a_browsers_whip_session_lives_by_the_rfc() {
         expect_problem(patch(Some(&tag), "text/plain", fragment).await.expect("answers"), 415).await;
         expect_problem(patch(Some(&tag), kind, "hello").await.expect("answers"), 400).await;
         assert_eq!(patch(Some(&tag), kind, fragment).await.expect("answers").status(), 204);
+
+        let anew = format!("a=ice-ufrag:wxyz\r\na=ice-pwd:{}\r\n{fragment}", "p".repeat(22));
+        let restarted = patch(Some("*"), kind, &anew).await.expect("answers");
+        assert_eq!(restarted.status(), 200);
+        let field = |name: &str| restarted.headers()[name].to_str().expect("ascii").to_owned();
+        assert_eq!(field("content-type"), kind);
+        let new_tag = field("etag");
+        let new = Fragment::parse(&restarted.text().await.expect("text")).expect("a fragment");
+        assert_eq!(new_tag, format!("\"{}\"", new.ufrag.as_deref().expect("a fragment")));
+        assert!(new_tag != tag && new.pwd != Some(answer.transport.pwd), "both are new");
+        expect_problem(patch(Some(&tag), kind, fragment).await.expect("answers"), 412).await;
+        assert_eq!(patch(Some(&new_tag), kind, fragment).await.expect("answers").status(), 204);
+        expect_problem(patch(Some("*"), kind, &anew.replace("wxyz", "wx")).await.expect("answers"), 422).await;
 
         assert_eq!(client.delete(&location).send().await.expect("answers").status(), 200);
         expect_problem(client.delete(&location).send().await.expect("answers"), 404).await;

@@ -2,13 +2,13 @@
 //!
 //! A publisher's tracks are named by their kind (`audio`, `video`), at most one of each. A viewer enters under a name of
 //! its own making and plays what the named participant publishes at that moment. The SFU is ICE-lite and gathers
-//! nothing, so trickled candidates are accepted and not needed, and an ICE restart is answered 422.
+//! nothing, so trickled candidates are accepted and not needed.
 
 use super::door::{Command, Door, Heard};
 use super::http::{Desk, Line};
 use super::problem::Problem;
 use crate::conference::protocol::ServerMessage;
-use crate::conference::{MediaKind, ReceiveParameters, SendParameters, TransportParameters};
+use crate::conference::{Credentials, MediaKind, ReceiveParameters, SendParameters, TransportParameters};
 use crate::sdp::{self, Answered, Description, Fragment, Section};
 use crate::sfu::room::{ConnectionId, Entry, Request, STANDARD_EXTENSIONS, Watch, WatchSection};
 use axum::body::Body;
@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// How long a worker may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +32,8 @@ pub(super) struct Session {
     connection: ConnectionId,
     door: Door,
     tag: String,
+    /// Who waits for an ICE restart.
+    restarting: Option<oneshot::Sender<TransportParameters>>,
 }
 
 pub(super) async fn publish(
@@ -86,7 +89,7 @@ pub(super) async fn patch(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     expect_type(&headers, FRAGMENT)?;
     let text = desk.body(body).await?;
     let tag = {
@@ -96,14 +99,38 @@ pub(super) async fn patch(
     let Some(matches) = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()) else {
         return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "If-Match is missing"));
     };
-    if matches.trim() == "*" {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "this SFU does not restart ICE"));
-    }
-    if matches.trim() != tag {
+    let any = matches.trim() == "*";
+    if !any && matches.trim() != tag {
         return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "the ICE session is another one by now"));
     }
-    Fragment::parse(&text).ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "this is no trickle fragment"))?;
-    Ok(StatusCode::NO_CONTENT)
+    let fragment = Fragment::parse(&text);
+    let fragment = fragment.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "this is no trickle fragment"))?;
+    if any { restart(&desk, &name, fragment).await } else { Ok(StatusCode::NO_CONTENT.into_response()) }
+}
+
+/// RFC 9725 §4.3.2: both sides take new credentials, and the entity tag is another one.
+async fn restart(desk: &Desk, name: &str, fragment: Fragment) -> Result<Response, Problem> {
+    let (Some(ufrag), Some(pwd)) = (fragment.ufrag, fragment.pwd) else {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "an ICE restart needs new credentials"));
+    };
+    let credentials = Credentials { ufrag, pwd };
+    if !credentials.is_long_enough() {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the ICE credentials are too short or too long"));
+    }
+    let (restarted, waiting) = oneshot::channel();
+    {
+        let mut sessions = desk.sessions.lock().expect("no handler panics while it holds the sessions");
+        let session = sessions.get_mut(name).ok_or_else(no_session)?;
+        session.restarting = Some(restarted);
+        session.door.send(Command::Request(session.connection, Request::Restart(credentials)));
+    }
+    let silent = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the media worker does not answer");
+    let transport = tokio::time::timeout(PATIENCE, waiting).await.ok().and_then(Result::ok).ok_or_else(silent)?;
+    let tag = format!("\"{}\"", transport.ufrag);
+    let TransportParameters { ufrag, pwd, candidates, .. } = transport;
+    let answer = Fragment { mid: fragment.mid, ufrag: Some(ufrag), pwd: Some(pwd), candidates, end: true };
+    let fields = [(header::CONTENT_TYPE, FRAGMENT.to_owned()), (header::ETAG, tag)];
+    Ok((StatusCode::OK, fields, answer.text("audio")).into_response())
 }
 
 pub(super) async fn delete(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
@@ -240,7 +267,7 @@ fn created(
     let name = unguessable()?;
     let tag = format!("\"{}\"", transport.ufrag);
     let session_id = line.connection.0;
-    let session = Session { connection: line.connection, door: line.door.clone(), tag: tag.clone() };
+    let session = Session { connection: line.connection, door: line.door.clone(), tag: tag.clone(), restarting: None };
     desk.sessions.lock().expect("no handler panics while it holds the sessions").insert(name.clone(), session);
     tokio::spawn(outlive(Arc::clone(desk), line, name.clone()));
     let answer = sdp::answer(&sdp::AnswerSpec { session_id, transport, offer, sections: answered });
@@ -251,7 +278,22 @@ fn created(
 
 /// Listens until the session is over, and forgets it.
 async fn outlive(desk: Arc<Desk>, mut line: Line, name: String) {
-    while !matches!(line.hears.recv().await, None | Some(Heard::Closed)) {}
+    loop {
+        match line.hears.recv().await {
+            None | Some(Heard::Closed) => break,
+            Some(Heard::Said(said)) => {
+                let ServerMessage::Restarted { transport } = &said.message else { continue };
+                let mut sessions = desk.sessions.lock().expect("no handler panics while it holds the sessions");
+                let Some(session) = sessions.get_mut(&name) else { continue };
+                session.tag = format!("\"{}\"", transport.ufrag);
+                if let Some(waiting) = session.restarting.take() {
+                    // Whoever asked may have gone.
+                    let _ = waiting.send(transport.clone());
+                }
+            }
+            Some(Heard::NotLive) => {}
+        }
+    }
     desk.sessions.lock().expect("no handler panics while it holds the sessions").remove(&name);
 }
 

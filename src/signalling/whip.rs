@@ -16,7 +16,7 @@ mod tests;
 
 use super::{Carried, Carry, Event, HttpRequest, HttpResponse, Input, Method, Output};
 use crate::clock::{Duration, Instant};
-use crate::conference::{Cause, MediaKind, SendParameters, Setup, TransportParameters};
+use crate::conference::{Cause, Credentials, MediaKind, SendParameters, Setup, TransportParameters};
 use crate::plan::target::{Quirks, WhipPlan};
 use crate::sdp::{Answer, Fragment, OfferSpec, parse_answer};
 use endpoint::Endpoint;
@@ -44,6 +44,8 @@ pub struct Session {
     pause: Duration,
     retries: u8,
     next_request: u32,
+    /// The server's side, as of its newest answer.
+    transport: Option<TransportParameters>,
     outputs: VecDeque<Output>,
 }
 
@@ -70,6 +72,8 @@ enum State {
     Joined {
         session: Option<String>,
         patch: Option<u32>,
+        /// The PATCH of an ICE restart that has not been answered.
+        restart: Option<u32>,
     },
     Deleting {
         request: u32,
@@ -125,6 +129,7 @@ impl Session {
             pause: target.quirks.retry_after,
             retries: 0,
             next_request: 0,
+            transport: None,
             outputs: VecDeque::new(),
         }
     }
@@ -136,7 +141,8 @@ impl Session {
             Input::Leave => self.leave(),
             Input::Carried(Carried::Response(response)) => self.handle_response(now, &response),
             Input::Carried(Carried::RequestFailed { id, reason }) => self.handle_request_failed(id, &reason),
-            Input::Subscribe(_) | Input::Unsubscribe(_) | Input::Mute { .. } | Input::Restart(_) => {}
+            Input::Restart(credentials) => self.restart(credentials),
+            Input::Subscribe(_) | Input::Unsubscribe(_) | Input::Mute { .. } => {}
             Input::Carried(Carried::Opened | Carried::Text(_) | Carried::Closed { .. }) => {}
         }
     }
@@ -259,6 +265,9 @@ impl Session {
             State::Joined { patch: Some(request), .. } if *request == response.id => {
                 self.handle_patched(response);
             }
+            State::Joined { restart: Some(request), .. } if *request == response.id => {
+                self.handle_restarted(response);
+            }
             // A DELETE that is refused (404 after our close_notify, 405 where there is none) changes nothing: we are gone.
             State::Deleting { request } if *request == response.id => self.end(Event::Ended),
             _ => {}
@@ -274,7 +283,46 @@ impl Session {
                 self.fail(Cause::SignalSetup, format!("the candidates were not taken: {reason}"));
             }
             State::Offering { request, .. } | State::Deleting { request } if request == id => self.end(Event::Ended),
+            State::Joined { restart: Some(request), .. } if request == id => self.end_restart(),
             _ => {}
+        }
+    }
+
+    /// RFC 9725 §4.3.2: new credentials in a PATCH under any entity tag. A server that named no session cannot be asked,
+    /// and one restart is under way at a time.
+    fn restart(&mut self, credentials: Credentials) {
+        let (Some(spec), State::Joined { session: Some(session), restart: None, .. }) = (&self.spec, &self.state)
+        else {
+            return;
+        };
+        let (kind, mid) = offered::first_section(spec);
+        let candidates = spec.transport.candidates.clone();
+        let Credentials { ufrag, pwd } = credentials;
+        let fragment = Fragment { mid: Some(mid), ufrag: Some(ufrag), pwd: Some(pwd), candidates, end: true };
+        let headers = [("Content-Type", "application/trickle-ice-sdpfrag"), ("If-Match", "*")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let (url, text) = (session.clone(), fragment.text(kind));
+        let request = self.request(Method::Patch, url, headers, text);
+        if let State::Joined { restart, .. } = &mut self.state {
+            *restart = Some(request);
+        }
+    }
+
+    /// A restart that the server does not take changes nothing: "the existing ICE session MUST continue".
+    fn handle_restarted(&mut self, response: &HttpResponse) {
+        self.end_restart();
+        let fragment = Fragment::parse(&response.body).filter(|_| response.status == 200);
+        let Some(Fragment { ufrag: Some(ufrag), pwd: Some(pwd), candidates, .. }) = fragment else { return };
+        let Some(known) = &self.transport else { return };
+        let candidates = if candidates.is_empty() { known.candidates.clone() } else { candidates };
+        let transport = TransportParameters { ufrag, pwd, candidates, ..known.clone() };
+        self.transport = Some(transport.clone());
+        self.outputs.push_back(Output::Event(Event::Restarted(transport)));
+    }
+
+    fn end_restart(&mut self) {
+        if let State::Joined { restart, .. } = &mut self.state {
+            *restart = None;
         }
     }
 
@@ -304,7 +352,7 @@ impl Session {
             Ok(answer) => offered::check(spec, answer),
             Err(error) => Err((Cause::SignalSetup, format!("the answer cannot be used: {error}"))),
         };
-        self.state = State::Joined { session, patch: None };
+        self.state = State::Joined { session, patch: None, restart: None };
         match accepted {
             Ok(answer) => self.joined(answer, response.header("etag")),
             Err((cause, detail)) => self.fail(cause, detail),
@@ -316,6 +364,7 @@ impl Session {
             let detail = "the server named no session (Location) to send the candidates to".to_owned();
             return self.fail(Cause::SignalSetup, detail);
         }
+        self.transport = Some(answer.transport.clone());
         self.outputs.push_back(Output::Event(Event::Joined {
             transport: answer.transport,
             send: answer.send,

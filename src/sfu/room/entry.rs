@@ -164,8 +164,7 @@ impl Rooms {
     }
 
     pub(super) fn restart(&mut self, leg: LegId, credentials: Credentials) {
-        // RFC 8839 §5.4 bounds what may be asked for.
-        if (4..=256).contains(&credentials.ufrag.len()) && (22..=256).contains(&credentials.pwd.len()) {
+        if credentials.is_long_enough() {
             return self.command(leg, LegCommand::Restart(credentials));
         }
         let connection = self.members[leg.index()].connection;

@@ -387,6 +387,37 @@ fn trickled_candidates_follow_in_one_patch_with_the_tag_as_it_came() {
 }
 
 #[test]
+fn a_restart_is_one_patch_under_any_tag_and_a_refused_one_changes_nothing() {
+    let credentials = || Credentials { ufrag: "anew".into(), pwd: "p".repeat(22) };
+    let answered = "a=ice-ufrag:theirs\r\na=ice-pwd:0123456789abcdef012345\r\na=end-of-candidates\r\n";
+    for (status, body, restarts) in
+        [(200, answered, true), (200, "hello", false), (405, "", false), (422, answered, false)]
+    {
+        let mut bench = Bench::publish(Codec::Vp8, |_| {});
+        bench.answer(201, &[("location", "/s/1"), ("etag", "x")], &fixture("mmx-pub-vp8"));
+        let [Event::Joined { transport: first, .. }] = &bench.events[..] else { panic!("{:?}", bench.events) };
+        let first = first.clone();
+        bench.tell(Input::Restart(credentials()));
+        let patch = bench.last().clone();
+        assert_eq!((patch.method, patch.url.as_str()), (Method::Patch, "http://127.0.0.1:8889/s/1"));
+        assert_eq!(header(&patch, "If-Match"), Some("*"));
+        let fragment = Fragment::parse(&patch.body).expect("our own");
+        assert_eq!((fragment.ufrag.as_deref(), fragment.pwd), (Some("anew"), Some("p".repeat(22))));
+        let asked = bench.requests.len();
+        bench.tell(Input::Restart(credentials()));
+        assert_eq!(bench.requests.len(), asked, "one at a time");
+        bench.answer(status, &[], body);
+        let Some(Event::Restarted(transport)) = bench.events.get(1) else {
+            assert!(!restarts && bench.events.len() == 1, "{status}: {:?}", bench.events);
+            continue;
+        };
+        assert!(restarts);
+        assert_eq!((transport.ufrag.as_str(), &transport.candidates), ("theirs", &first.candidates), "the same place");
+        assert_eq!(transport.fingerprint, first.fingerprint, "and the same DTLS");
+    }
+}
+
+#[test]
 fn a_server_that_does_not_trickle_is_named_with_the_key_to_change() {
     let mut bench = Bench::publish(Codec::Vp8, |target| target.quirks.trickle = true);
     bench.answer(201, &[("location", "/s/1")], &fixture("bb-pub-h264").replace("H264", "VP8"));

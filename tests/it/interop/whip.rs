@@ -50,6 +50,18 @@ fn the_whip_scenario_passes_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn ice_restarts_over_whip_and_whep_without_a_gap() {
+    let _cores = alone();
+    let sfu = Sfu::start(&[]);
+    let fault = "fault=[{ name = \"ice\", at = \"3s\", kind = \"ice-restart\", expect = { recover_within = \"2s\" } }]";
+    let outcome = run(&sfu.http, &["run.duration=5s", "population.viewers.per_room=2", fault]);
+    let ice = &outcome["faults"][0];
+    assert_eq!((&ice["present"], &ice["recovered"], &ice["verdict"]), (&3.into(), &3.into(), &"pass".into()), "{ice}");
+    assert_eq!(ice["recovery"]["max"], 0.0, "{ice}");
+    assert_eq!(outcome["participants"]["sessions_lost"], 0);
+}
+
+#[test]
 fn a_viewer_waits_for_a_publisher_that_comes_later() {
     let _cores = alone();
     let sfu = Sfu::start(&[]);
