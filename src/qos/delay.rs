@@ -12,6 +12,9 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// How many frame delays bear on the playout: 10 s at 30 frames per second.
 pub const KEPT: usize = 300;
 
+/// How many more are made room for at a time: most streams have far fewer in 10 s, and thousands of them are kept.
+const STEP: usize = 32;
+
 /// Time from `earlier` to `later` in seconds; `None` when a stamp claims to come from the future.
 #[must_use]
 pub fn between(earlier: Instant, later: Instant) -> Option<f64> {
@@ -29,14 +32,14 @@ struct SlidingP95 {
 
 impl SlidingP95 {
     fn push(&mut self, now: Instant, value: Duration) {
-        if self.recent.capacity() == 0 {
-            self.recent.reserve_exact(KEPT);
-            self.sorted.reserve_exact(KEPT);
-        }
         // Milliseconds of a run fit for 49 days, microseconds of a delay for an hour.
         let (millis, micros) = (now.as_millis() as u32, u32::try_from(value.as_micros()).unwrap_or(u32::MAX));
         while self.recent.len() == KEPT || self.recent.front().is_some_and(|&(then, _)| is_forgotten(then, millis)) {
             self.drop_oldest();
+        }
+        if self.recent.len() == self.recent.capacity() {
+            self.recent.reserve_exact(STEP);
+            self.sorted.reserve_exact(STEP);
         }
         self.recent.push_back((millis, micros));
         self.sorted.insert(self.sorted.partition_point(|&other| other < micros), micros);
