@@ -161,13 +161,13 @@ impl Progress {
             heads.frozen += more.frozen;
             heads.failed += more.failed;
         }
-        self.events.extend(other.events.iter().cloned());
+        for event in &other.events {
+            // What a fault does it does in every run alike.
+            if !self.events.contains(event) {
+                self.events.push(event.clone());
+            }
+        }
         intervals.iter().for_each(|interval| self.absorb(interval.clone()));
-    }
-
-    /// The coordinator's own samples.
-    pub fn into_recorded(self) -> Recorded {
-        self.recorder.finish()
     }
 
     /// Milestones since the last call.
@@ -208,7 +208,7 @@ impl Progress {
     /// The same where the SFU is a model: its busy cores, if it has any cost.
     pub fn sample_modelled(&mut self, now: Instant, shared: &Shared, busy: Option<f64>) {
         if let Some(busy) = busy {
-            let key = Key::run(shared.phase(now.saturating_sub(self.interval)));
+            let key = shared.run_key(now.saturating_sub(self.interval));
             self.sfu_cpu = Some(busy);
             self.recorder.gauge(Metric::SfuCpu, key, busy);
         }

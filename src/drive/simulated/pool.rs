@@ -5,7 +5,6 @@
 
 use super::{Options, Part, SimulateError, Simulated, note_losses, shared, simulate};
 use crate::drive::live::assemble::{self, Gathered};
-use crate::drive::live::message::{IntervalReport, WorkerResult};
 use crate::drive::live::progress::Progress;
 use crate::metrics::catalog::Kind;
 use crate::outcome::{Ending, Evidence, Health, Names, Outcome, RunTimes, SeedOutcome, Verdict, judge, verdict};
@@ -13,44 +12,44 @@ use crate::plan::{Forecast, Plan};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Runs all plans, which are one scenario under several seeds, on so many threads. `on_done` is told after each: its
-/// seed, how many are done, of how many, and how it was judged.
+/// Runs one scenario under several seeds, on so many threads; `load` resolves it with one of them. `on_done` is told
+/// after each: its seed, how many are done, of how many, and how it was judged. Once interrupted, no more are begun.
 ///
 /// # Errors
 /// When none can begin.
 pub fn run(
-    plans: Vec<Plan>,
+    seeds: &[u64],
+    load: &(dyn Fn(u64) -> Plan + Sync),
     threads: usize,
     options: &Options,
     on_done: &(dyn Fn(u64, usize, usize, &str) + Sync),
 ) -> Result<Simulated, SimulateError> {
-    let count = plans.len();
-    let pooled = pooled_plan(&plans);
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let plans: Vec<Mutex<Option<Plan>>> = plans.into_iter().map(|plan| Mutex::new(Some(plan))).collect();
-    let parts: Vec<Mutex<Option<Result<One, SimulateError>>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    let ones: Mutex<Vec<(usize, Result<One, SimulateError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, count) {
+        for _ in 0..threads.clamp(1, seeds.len().max(1)) {
             scope.spawn(|| {
-                while let Some(slot) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(plan) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() else { continue };
-                    let index = plans.iter().position(|other| std::ptr::eq(other, slot)).unwrap_or(0);
-                    let one = One::run(plan, options);
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&seed) = seeds.get(index) else { break };
+                    // One at least is run, so that there is something to write.
+                    if index > 0 && options.interrupted.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let one = One::run(load(seed), options);
                     let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                     if let Ok(one) = &one {
-                        on_done(one.seed.seed, done, count, one.seed.verdict.word());
+                        on_done(seed, done, seeds.len(), one.seed.verdict.word());
                     }
-                    *parts[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(one);
+                    ones.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
                 }
             });
         }
     });
-    let mut ones = Vec::with_capacity(count);
-    for part in parts {
-        let one = part.into_inner().unwrap_or_else(PoisonError::into_inner);
-        ones.push(one.expect("every plan was run")?);
-    }
-    Ok(pool(pooled, ones, options))
+    let mut ones = ones.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ones.sort_by_key(|(index, _)| *index);
+    let ones = ones.into_iter().map(|(_, one)| one).collect::<Result<Vec<_>, _>>()?;
+    Ok(pool(ones, options))
 }
 
 /// One run: what it leaves behind, and how it was judged by itself.
@@ -62,7 +61,10 @@ struct One {
 impl One {
     fn run(plan: Plan, options: &Options) -> Result<Self, SimulateError> {
         let options = Options { threads: 1, ..options.clone() };
-        let part = simulate(plan, &options, true, &mut |_| {}, &mut |_| {})?;
+        let mut part = simulate(plan, &options, true, &mut |_| {}, &mut |_| {})?;
+        // What the coordinator sampled of this run is judged with the rest of it, and pooled with it.
+        let own = part.gathered.progress.finish_recorder(&part.shared, &[]);
+        part.gathered.results[0].recorded.merge(own);
         let seed = judged(&part);
         Ok(Self { part, seed })
     }
@@ -81,9 +83,10 @@ fn judged(part: &Part) -> SeedOutcome {
     SeedOutcome { seed: plan.seed, verdict: judgement.verdict, joined, thresholds }
 }
 
-/// The plan of everybody: participants and rooms of all runs, each named after its seed.
-fn pooled_plan(plans: &[Plan]) -> Plan {
+/// The plan of everybody: participants of all runs, each named after its seed, in their rooms.
+fn pooled_plan(plans: &[&Plan]) -> Plan {
     let mut pooled = plans[0].clone();
+    pooled.faults.iter_mut().for_each(|fault| fault.selected.clear());
     for plan in &plans[1..] {
         pooled.arrivals_dropped += plan.arrivals_dropped;
         for (sum, population) in pooled.populations.iter_mut().zip(&plan.populations) {
@@ -93,6 +96,10 @@ fn pooled_plan(plans: &[Plan]) -> Plan {
     }
     (pooled.participants, pooled.rooms) = (Vec::new(), Vec::new());
     for plan in plans {
+        let first = pooled.participants.len() as u32;
+        for (all, fault) in pooled.faults.iter_mut().zip(&plan.faults) {
+            all.selected.extend(fault.selected.iter().map(|index| index + first));
+        }
         let (people, rooms) = (pooled.participants.len() as u32, pooled.rooms.len() as u32);
         for participant in &plan.participants {
             let mut participant = participant.clone();
@@ -115,7 +122,10 @@ fn named(seed: u64, name: &str) -> String {
 }
 
 /// Puts the runs together and judges them.
-fn pool(plan: Plan, ones: Vec<One>, options: &Options) -> Simulated {
+fn pool(ones: Vec<One>, options: &Options) -> Simulated {
+    let plans: Vec<&Plan> = ones.iter().map(|one| &*one.part.shared.plan).collect();
+    let mut plan = pooled_plan(&plans);
+    let dropped = std::mem::take(&mut plan.arrivals_dropped);
     let shared = shared(Arc::new(plan));
     let mut progress = Progress::new(&shared.plan, assemble::target_name(&shared.plan));
     progress.planned.iter_mut().for_each(|planned| *planned = 0);
@@ -139,41 +149,40 @@ fn pool(plan: Plan, ones: Vec<One>, options: &Options) -> Simulated {
         }
         people += own.plan.participants.len() as u32;
         progress.add_run(&gathered.progress, &intervals);
-        results.push(WorkerResult {
-            recorded: gathered.progress.into_recorded(),
-            details: Vec::new(),
-            links: Vec::new(),
-            last: IntervalReport::default(),
-            receive_buffer: 0,
-        });
         seeds.push(seed);
     }
     let gathered = Gathered { results, progress, ending, ended, stalls: Vec::new(), steal: None, environment: None };
     let forecast = Forecast::of(&shared.plan);
+    let ending = gathered.ending.clone();
     let mut outcome = assemble::outcome(&shared, gathered, &options.scenario_text, &forecast);
+    // Each run has counted its own already.
+    outcome.participants.arrivals_dropped = dropped;
     note_losses(&mut outcome, lost);
-    judge_by_the_worst(&mut outcome, &shared.plan, &seeds);
+    judge_by_the_worst(&mut outcome, &shared.plan, &seeds, &ending);
     outcome.seeds = seeds;
     Simulated { outcome, deliveries }
 }
 
 /// A limit on a count is one of a run: what is pooled is a sum of many, so the worst run decides.
-fn judge_by_the_worst(outcome: &mut Outcome, plan: &Plan, seeds: &[SeedOutcome]) {
+fn judge_by_the_worst(outcome: &mut Outcome, plan: &Plan, seeds: &[SeedOutcome], ending: &Ending) {
     for (index, (threshold, limit)) in outcome.thresholds.iter_mut().zip(&plan.thresholds).enumerate() {
         if limit.metric.spec().kind != Kind::Counter || threshold.verdict == Verdict::Inconclusive {
             continue;
         }
+        // Of runs that miss it the one that misses most, else the one that comes nearest.
+        let badness = |value: f64| {
+            let far = (value - limit.limit).abs();
+            if limit.operator.holds(value, limit.limit) { (false, -far) } else { (true, far) }
+        };
         let values = seeds.iter().filter_map(|seed| seed.thresholds[index]);
         let worst = values.max_by(|a, b| {
-            let holds = |value: &f64| !limit.operator.holds(*value, limit.limit);
-            holds(a).cmp(&holds(b)).then((a - limit.limit).abs().total_cmp(&(b - limit.limit).abs()))
+            let (a, b) = (badness(*a), badness(*b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
         });
         let Some(worst) = worst else { continue };
         threshold.value = Some(worst);
-        let holds = limit.operator.holds(worst, limit.limit);
-        threshold.verdict = if holds { Verdict::Pass } else { Verdict::Fail };
+        threshold.verdict = if badness(worst).0 { Verdict::Fail } else { Verdict::Pass };
     }
-    let ending = Ending { interrupted: outcome.verdict == Verdict::Interrupted, ..Ending::default() };
-    let judgement = verdict(&plan.thresholds, &outcome.thresholds, &outcome.health, &ending, &outcome.run);
+    let judgement = verdict(&plan.thresholds, &outcome.thresholds, &outcome.health, ending, &outcome.run);
     (outcome.verdict, outcome.exit_code, outcome.reason) = (judgement.verdict, judgement.exit_code, judgement.reason);
 }

@@ -57,12 +57,17 @@ impl Service {
         until
     }
 
-    /// Work done since the last call, in cores, over an interval that ends at `now`. What still waits is of the next.
-    pub fn take_busy(&mut self, now: Instant, interval: Duration) -> f64 {
+    /// Work done since the last call, of all cores together. What still waits is not done.
+    pub fn take_done(&mut self, now: Instant) -> Duration {
         let waiting: Duration = self.busy_until.iter().map(|until| until.saturating_since(now)).sum();
         let done = self.taken.saturating_sub(waiting);
         self.taken = waiting;
-        done.as_secs_f64() / interval.as_secs_f64()
+        done
+    }
+
+    /// The cores stood still for so long.
+    pub fn shift(&mut self, stood: Duration) {
+        self.busy_until.iter_mut().for_each(|until| *until += stood);
     }
 
     /// Datagrams dropped so far.
@@ -102,12 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn the_busy_share_is_of_the_interval_and_never_counted_twice() {
+    fn work_is_counted_when_it_is_done_and_never_twice() {
         let mut service = service(1, 10_000);
         assert!((0..15).all(|_| service.take_in(us(0), 0).is_some()));
-        assert_eq!(service.take_busy(us(100), Duration::from_micros(100)), 1.0);
-        assert_eq!(service.take_busy(us(200), Duration::from_micros(100)), 0.5);
-        assert_eq!(service.take_busy(us(300), Duration::from_micros(100)), 0.0);
+        let done = [100, 200, 300].map(|at| service.take_done(us(at)).as_micros());
+        assert_eq!(done, [100, 50, 0]);
     }
 
     #[test]

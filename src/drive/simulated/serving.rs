@@ -33,6 +33,9 @@ const CEILING: Bitrate = Bitrate::from_kbps(5_000);
 const LEGS: u64 = 1 << 63;
 const LIFE_SHIFT: u32 = 40;
 
+/// Fragments of one leg that checks may come under: the newest ones.
+const FRAGMENT_LIMIT: usize = 3;
+
 /// What an SFU is made of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
@@ -159,9 +162,18 @@ impl Serving {
         self.said.pop_front()
     }
 
-    /// Busy cores over the interval that ends now; `None` where packets cost nothing.
-    pub fn take_busy(&mut self, now: Instant, interval: Duration) -> Option<f64> {
-        self.service.as_mut().map(|service| service.take_busy(now, interval))
+    /// Work done since the last call, of all cores together; `None` where packets cost nothing.
+    pub fn take_done(&mut self, now: Instant) -> Option<Duration> {
+        self.service.as_mut().map(|service| service.take_done(now))
+    }
+
+    /// It stood still for so long: what its cores were at goes on.
+    pub fn shift(&mut self, stood: Duration) {
+        if let Some(service) = &mut self.service {
+            service.shift(stood);
+        }
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        self.waiting = waiting.map(|Reverse(one)| Reverse(Waiting { at: one.at + stood, ..one })).collect();
     }
 
     /// It ends: says so on every connection, which nobody closes in order.
@@ -340,6 +352,9 @@ impl Serving {
     fn restart(&mut self, now: Instant, id: LegId, credentials: &Credentials) {
         let Some(slot) = slot(&mut self.legs, id) else { return };
         let transport = slot.leg.restart(now, credentials);
+        if slot.fragments.len() == FRAGMENT_LIMIT {
+            self.by_fragment.remove(&slot.fragments.remove(0));
+        }
         slot.fragments.push(transport.ufrag.clone());
         self.by_fragment.insert(transport.ufrag.clone(), id);
         self.drain(now, id);

@@ -28,6 +28,8 @@ pub(super) struct Sfu {
     inbox_bytes: usize,
     /// Datagrams that earlier lives dropped, and that came from nobody.
     lost: (u64, u64),
+    /// Work of a life that has ended in this interval.
+    done: Option<Duration>,
 }
 
 /// How it is.
@@ -36,7 +38,10 @@ enum State {
     /// It serves.
     Up,
     /// It stands still.
-    Still,
+    Still {
+        /// Since when.
+        since: Instant,
+    },
     /// There is no process.
     Down,
 }
@@ -60,11 +65,13 @@ impl Sfu {
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             lost: (0, 0),
+            done: None,
         }
     }
 
     /// It ends without a goodbye: connections break, datagrams are sent in vain.
-    pub fn kill(&mut self) {
+    pub fn kill(&mut self, now: Instant) {
+        self.done = self.take_done(now);
         self.said.append(&mut self.serving.reset());
         self.lost = self.lost();
         self.lives += 1;
@@ -80,18 +87,17 @@ impl Sfu {
     }
 
     /// It stands still.
-    pub fn pause(&mut self) {
+    pub fn pause(&mut self, now: Instant) {
         if self.state == State::Up {
-            self.state = State::Still;
+            self.state = State::Still { since: now };
         }
     }
 
     /// It goes on, with what has waited for it.
     pub fn resume(&mut self, now: Instant) {
-        if self.state != State::Still {
-            return;
-        }
+        let State::Still { since } = self.state else { return };
         self.state = State::Up;
+        self.serving.shift(now.saturating_since(since));
         self.inbox_bytes = 0;
         for knock in std::mem::take(&mut self.inbox) {
             match knock {
@@ -121,9 +127,19 @@ impl Sfu {
         self.said.pop_front().or_else(|| self.serving.poll_said())
     }
 
-    /// Busy cores over the interval that ends now; `None` where packets cost nothing.
+    /// Busy cores over the interval that ends now; `None` where packets cost nothing, and where there is no SFU.
     pub fn take_busy(&mut self, now: Instant, interval: Duration) -> Option<f64> {
-        self.serving.take_busy(now, interval)
+        self.take_done(now).map(|done| done.as_secs_f64() / interval.as_secs_f64())
+    }
+
+    fn take_done(&mut self, now: Instant) -> Option<Duration> {
+        let before = self.done.take();
+        let here = match self.state {
+            State::Up => self.serving.take_done(now),
+            State::Still { since } => self.serving.take_done(since),
+            State::Down => None,
+        };
+        before.into_iter().chain(here).reduce(|a, b| a + b)
     }
 
     /// Datagrams that found its queue full, and those of nobody that it knows.
@@ -136,11 +152,11 @@ impl Sfu {
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         match self.state {
             State::Up => self.serving.handle_datagram(now, from, bytes),
-            State::Still if self.inbox_bytes + bytes.len() <= RECEIVE_BUFFER => {
+            State::Still { .. } if self.inbox_bytes + bytes.len() <= RECEIVE_BUFFER => {
                 self.inbox_bytes += bytes.len();
                 self.inbox.push_back(Knock::Datagram(from, bytes.to_vec()));
             }
-            State::Still | State::Down => {}
+            State::Still { .. } | State::Down => {}
         }
     }
 
@@ -148,7 +164,7 @@ impl Sfu {
     pub fn handle_carry(&mut self, now: Instant, line: Line, carry: Carry) {
         match (self.state, carry) {
             (State::Up, carry) => self.serving.handle_carry(now, line, carry),
-            (State::Still, carry) => self.inbox.push_back(Knock::Message(line, carry)),
+            (State::Still { .. }, carry) => self.inbox.push_back(Knock::Message(line, carry)),
             (State::Down, Carry::Open { .. }) => {
                 let reason = "the SFU refused the connection".to_owned();
                 self.said.push_back((line, Carried::Closed { reason, status: None }));

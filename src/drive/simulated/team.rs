@@ -99,6 +99,8 @@ impl Team {
                     report.frozen += u64::from(snapshot.frozen);
                 });
             }
+            // Frames that were held are made now: what they cause has its time now too.
+            world.exchange();
             told.milestones.extend(world.take_milestones());
             told.busy.extend(world.sfu.take_busy(world.now, interval).map(|busy| (index, busy)));
             told.story.extend(world.story.iter_mut().flat_map(|story| story.take()));

@@ -61,7 +61,7 @@ struct Ports {
 }
 
 impl World {
-    /// Nobody of `island` is there yet; `closed` are the closed populations, where everybody is on this island.
+    /// Nobody of `island` is there yet.
     pub fn new(shared: Arc<Shared>, island: Island, story_of: Option<u32>) -> Self {
         let plan = &shared.plan;
         let Island { number, members } = island;
@@ -140,8 +140,8 @@ impl World {
     /// Does to the SFU what a fault does.
     fn act(&mut self, at: Instant, act: Act, fault: u16) {
         match act {
-            Act::Kill => self.sfu.kill(),
-            Act::Pause => self.sfu.pause(),
+            Act::Kill => self.sfu.kill(self.now),
+            Act::Pause => self.sfu.pause(self.now),
             Act::Start | Act::Resume => {
                 if act == Act::Start {
                     self.sfu.start();
@@ -234,7 +234,7 @@ impl World {
     }
 
     /// Delivers what is under way until nothing is: datagrams before signalling, each in its order.
-    fn exchange(&mut self) {
+    pub fn exchange(&mut self) {
         loop {
             if let Some((to, bytes)) = self.sfu.poll_departure() {
                 self.deliver(to, bytes);
@@ -283,7 +283,8 @@ impl World {
         news
     }
 
-    /// Fills, by participants of the plan as everybody is on one island then, the places that closed populations have free, or empties those that they have no more.
+    /// Fills the places that closed populations have free, or empties those that they have no more. Everybody is on one
+    /// island then, so that indices of the plan are those of clients.
     fn fill_places(&mut self) {
         let now = self.now;
         for population in self.closed.keys().copied().collect::<Vec<_>>() {

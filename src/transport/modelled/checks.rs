@@ -4,6 +4,7 @@
 //! (RFC 7675). After 1.5 s without an answer the pace begins anew, and nine unanswered ones end the pair.
 
 use crate::clock::{Duration, Instant};
+use std::collections::VecDeque;
 
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(3);
@@ -17,8 +18,8 @@ const UNEASY: Duration = Duration::from_millis(1_500);
 pub(super) struct Checks {
     /// Checks sent so far, [`LIMIT`] at most.
     sent: u32,
-    /// How many of the newest were not answered, and when the first of them was sent.
-    unanswered: Option<(u32, Instant)>,
+    /// Those after the newest that was answered, [`LIMIT`] at most: number, and when it was sent.
+    unanswered: VecDeque<(u64, Instant)>,
     /// The newest: its number and when it was sent.
     newest: Option<(u64, Instant)>,
     /// The first number that counts: those before belong to other credentials.
@@ -47,7 +48,7 @@ impl Checks {
 
     /// Whether the pair is lost at `now`: its last check had its time too.
     pub fn is_lost(&self, now: Instant) -> bool {
-        self.unanswered.is_some_and(|(count, _)| count >= LIMIT) && self.next.is_some_and(|at| at <= now)
+        self.unanswered.len() >= LIMIT as usize && self.next.is_some_and(|at| at <= now)
     }
 
     /// Notes that a check is sent; answers its number.
@@ -55,25 +56,29 @@ impl Checks {
         let number = self.newest.map_or(0, |(number, _)| number + 1);
         self.newest = Some((number, now));
         self.sent = (self.sent + 1).min(LIMIT);
-        let (count, since) = self.unanswered.map_or((1, now), |(count, since)| (count + 1, since));
-        self.unanswered = Some((count, since));
-        let uneasy = now.saturating_since(since) > UNEASY;
-        self.next = Some(now + delay(if uneasy { count } else { self.sent }));
+        if self.unanswered.len() == LIMIT as usize {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back((number, now));
+        self.schedule(now);
         number
     }
 
-    /// Check `number` was answered; `None` when it was never sent.
+    /// Check `number` was answered; `None` when it was never sent under these credentials.
     pub fn handle_answer(&mut self, now: Instant, number: u64) -> Option<Answer> {
         let (newest, at) = self.newest.filter(|(newest, _)| (self.first..=*newest).contains(&number))?;
-        if number == newest {
-            self.unanswered = None;
-            self.next = Some(at + delay(self.sent));
-            return Some(Answer { round_trip: Some(now.saturating_since(at)) });
-        }
-        // Those after it are still out.
-        let behind = (newest - number) as u32;
-        self.unanswered = self.unanswered.map(|(count, since)| (count.min(behind), since));
-        Some(Answer { round_trip: None })
+        // Those before it are no longer waited for.
+        self.unanswered.retain(|(other, _)| *other > number);
+        self.schedule(now);
+        Some(Answer { round_trip: (number == newest).then(|| now.saturating_since(at)) })
+    }
+
+    /// The next check: denser again where no answer has come for a while.
+    fn schedule(&mut self, now: Instant) {
+        let Some((_, at)) = self.newest else { return };
+        let uneasy = self.unanswered.front().is_some_and(|(_, since)| now.saturating_since(*since) > UNEASY);
+        let count = if uneasy { self.unanswered.len() as u32 } else { self.sent };
+        self.next = Some(at + delay(count));
     }
 }
 
@@ -108,6 +113,21 @@ mod tests {
     fn answered_checks_slow_down_to_three_seconds() {
         let (sent, lost) = times(Instant::MAX, Instant::from_secs(13));
         assert_eq!((sent, lost), (vec![0, 250, 750, 1_750, 3_750, 6_750, 9_750, 12_750], None));
+    }
+
+    #[test]
+    fn on_a_slow_path_the_silence_begins_with_the_first_check_that_was_not_answered() {
+        let (mut checks, ms) = (Checks::default(), Instant::from_millis);
+        checks.begin(ms(0));
+        for at in [0, 250, 750] {
+            assert_eq!(checks.poll_timeout(), Some(ms(at)));
+            checks.send(ms(at));
+        }
+        // A round trip of 1.2 s: the first answer comes while two more are out.
+        assert_eq!(checks.handle_answer(ms(1_200), 0), Some(Answer { round_trip: None }));
+        assert_eq!(checks.poll_timeout(), Some(ms(1_750)));
+        checks.send(ms(1_750));
+        assert_eq!(checks.poll_timeout(), Some(ms(3_750)), "the second one has been out for 1.5 s and no longer");
     }
 
     #[test]

@@ -205,10 +205,9 @@ impl Modelled {
         self.local_parameters()
     }
 
-    /// No two of a run are alike: the top byte of an identity is free.
     fn next_fragment(&mut self) -> String {
         self.restarts += 1;
-        format!("{:016x}", self.identity | self.restarts << 56)
+        format!("{:016x}+{}", self.identity, self.restarts)
     }
 
     fn connected(&mut self) {

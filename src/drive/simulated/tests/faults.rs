@@ -94,3 +94,27 @@ fn faults_are_reproducible_and_without_them_nothing_recovers() {
     let outcome = simulated(&path("delay = \"20ms\""), 2);
     assert!(outcome.faults.is_empty() && metric(&outcome, Metric::FaultRecovery).is_none());
 }
+
+#[test]
+fn a_pooled_fault_hits_those_of_every_run() {
+    let text = path("delay = \"20ms\"").replace("duration = \"10s\"", "duration = \"20s\"");
+    let fault = "kind = \"udp-block\"\nfor = \"2s\"\nselect = { population = \"viewers\", fraction = 0.5 }";
+    let outcome = pooled(&format!("{text}[[fault]]\nname = \"it\"\nat = \"6s\"\n{fault}\n"), &[1, 2, 3]);
+    let fault = only(&outcome);
+    assert_eq!((fault.selected, fault.present), (9, 9));
+}
+
+#[test]
+fn an_sfu_at_work_stands_still_with_its_work() {
+    let text = path("delay = \"20ms\"").replace("duration = \"10s\"", "duration = \"20s\"");
+    let service = "[target]\nservice = { per_packet = \"500us\", queue = \"100ms\" }\n[media.mic]";
+    let text = text.replace("[media.mic]", service);
+    let fault = "[[fault]]\nname = \"it\"\nat = \"6s\"\nkind = \"sfu-pause\"\nfor = \"2s\"\n";
+    let outcome = simulated(&format!("{text}{fault}"), 2);
+    only(&outcome);
+    let busy = outcome.series.metrics.iter().find(|one| one.name == "sfu.cpu" && one.labels.is_empty());
+    let busy = &busy.expect("it is modelled").values;
+    assert_eq!(busy[7], Some(0.0), "nothing is done in a second in which it stands still: {busy:?}");
+    assert!(busy[5].is_some_and(|busy| busy > 0.05), "{busy:?}");
+    assert!(busy.iter().flatten().all(|busy| *busy <= 1.0), "{busy:?}");
+}
