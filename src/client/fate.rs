@@ -3,6 +3,7 @@
 use super::comeback::Comeback;
 use super::faults::Turning;
 use super::parting::Parting;
+use super::recovery::Possession;
 use super::session::Ended;
 use super::shared::Shared;
 use super::sink::{Milestone, Order, Sink};
@@ -27,10 +28,13 @@ impl Client {
             let plan = &shared.plan.faults[usize::from(fault)];
             let present = self.session.as_ref().filter(|session| session.is_in());
             if let Some(session) = present.filter(|_| !ends) {
-                let until = (plan.until + plan.recover_within.unwrap_or_default()).min(shared.plan.run.steady_until());
+                let until = plan.recovery_until(shared.plan.run.steady_until());
                 let mut had = session.possession(shared, at, until);
                 had.restarts = matches!(plan.kind, FaultKind::IceRestart);
-                self.recoveries.begin(fault, at, had);
+                // Who means to leave before, or has nothing, has nothing to recover.
+                if self.stay.1.is_none_or(|leaves| until <= leaves) && had != Possession::default() {
+                    self.recoveries.begin(fault, at, had);
+                }
             }
             if matches!(plan.kind, FaultKind::SignalDrop) {
                 self.faults.count_broken(ends);

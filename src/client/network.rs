@@ -2,10 +2,11 @@
 
 use super::faults::Firewall;
 use super::item::{DownItem, UpItem};
-use crate::clock::{Duration, Instant};
+use crate::clock::Instant;
+use crate::plan::network::placed;
 use crate::plan::{FaultKind, NetworkPlan, Outage, Plan, Ports};
 use crate::seed::Seed;
-use netem::{Link, LinkConfig, OutageMode, Serialiser};
+use netem::{Link, LinkConfig, OutageMode};
 
 /// Both links of one participant and their timeline.
 pub struct Network {
@@ -246,17 +247,6 @@ impl Network {
         self.up.set_outage(at, mode(self.outages.0 + self.blocks, self.pauses.0));
         self.down.set_outage(at, mode(self.outages.1 + self.blocks, self.pauses.1));
     }
-}
-
-/// The conditions with their place in a trace. It is drawn once a participant, so that signalling fades together with
-/// media, and both directions of one recording together.
-fn placed(config: &LinkConfig, place: u64) -> LinkConfig {
-    let mut config = config.clone();
-    if let Serialiser::Trace { trace, phase: phase @ None } = &mut config.serialiser {
-        let period = u128::from(trace.period_ms()) * 1_000_000;
-        *phase = Some(Duration::from_nanos(((period * u128::from(place)) >> 64) as u64));
-    }
-    config
 }
 
 /// What holds while `drops` dropping and `pauses` pausing outages are on.

@@ -7,6 +7,7 @@ use crate::metrics::catalog::Metric;
 use crate::metrics::labels::Spell;
 use crate::metrics::measure::Measure;
 use crate::plan::{FaultKind, FaultPlan, Plan};
+use crate::units::format_duration;
 
 /// The outcome's `faults`; `thresholds` are the outcomes of the plan's.
 #[must_use]
@@ -42,7 +43,7 @@ fn one(fault: &FaultPlan, index: u16, recorded: &Recorded, thresholds: &[Thresho
         recovered: present - unrecovered,
         unrecovered,
         recovery,
-        expect: judged.map(|outcome| outcome.expect.trim_start_matches("max <= ").to_owned()),
+        expect: judged.and(fault.recover_within).map(format_duration),
         verdict: judged.map(|outcome| outcome.verdict),
     }
 }

@@ -11,6 +11,7 @@ use crate::scenario::check::Report;
 use crate::scenario::fault::{Fault, Select};
 use crate::scenario::threshold::{Aggregate, Operator, Severity, ThresholdPlan};
 use crate::seed::Seed;
+use crate::units::format_duration;
 use std::collections::BTreeMap;
 
 pub use crate::scenario::fault::{FaultKind, Ports};
@@ -33,6 +34,14 @@ pub struct FaultPlan {
     pub selected: Vec<u32>,
     /// How soon after its end they must have again what they had.
     pub recover_within: Option<Duration>,
+}
+
+impl FaultPlan {
+    /// Until when its recovery is looked at, at most until `end`.
+    #[must_use]
+    pub fn recovery_until(&self, end: Instant) -> Instant {
+        (self.until + self.recover_within.unwrap_or(RECOVERY)).min(end)
+    }
 }
 
 /// A stretch of the measured window that belongs to a fault or to the recovery from it.
@@ -146,7 +155,7 @@ fn expectation(fault: &FaultPlan) -> Option<ThresholdPlan> {
     Some(ThresholdPlan {
         metric: Metric::FaultRecovery,
         filter: BTreeMap::from([("phase".to_owned(), format!("recovery:{}", fault.name))]),
-        expect: format!("max <= {}", humantime(within)),
+        expect: format!("max <= {}", format_duration(within)),
         aggregate: Aggregate::Max,
         operator: Operator::LessOrEqual,
         limit: within.as_secs_f64(),
@@ -157,22 +166,17 @@ fn expectation(fault: &FaultPlan) -> Option<ThresholdPlan> {
     })
 }
 
-/// A duration as a scenario writes it.
-fn humantime(duration: Duration) -> String {
-    match duration.as_millis() {
-        millis if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
-        millis => format!("{millis}ms"),
-    }
-}
-
 /// The spells of all faults, none overlapping, by time: of several at once the one that began last has the time.
 fn spells(faults: &[FaultPlan], end: Instant) -> Vec<SpellPlan> {
     let mut all: Vec<SpellPlan> = Vec::new();
     for (fault, plan) in (0u16..).zip(faults) {
         all.push(SpellPlan { from: plan.at, until: plan.until, spell: Spell { fault, after: false } });
         if plan.kind.can_recover() {
-            let until = (plan.until + plan.recover_within.unwrap_or(RECOVERY)).min(end);
-            all.push(SpellPlan { from: plan.until, until, spell: Spell { fault, after: true } });
+            all.push(SpellPlan {
+                from: plan.until,
+                until: plan.recovery_until(end),
+                spell: Spell { fault, after: true },
+            });
         }
     }
     all.retain(|spell| spell.from < spell.until);
@@ -212,6 +216,15 @@ mod tests {
     fn shown(spells: &[SpellPlan]) -> Vec<(u64, u64, usize)> {
         let secs = |at: Instant| at.as_nanos() / 1_000_000_000;
         spells.iter().map(|spell| (secs(spell.from), secs(spell.until), spell.spell.index())).collect()
+    }
+
+    #[test]
+    fn an_expectation_is_written_as_it_is_judged() {
+        for (micros, text) in [(500, "max <= 500us"), (1_500_000, "max <= 1.5s"), (2_000_000, "max <= 2s")] {
+            let within = Duration::from_micros(micros);
+            let threshold = expectation(&FaultPlan { recover_within: Some(within), ..fault(1, 2) }).expect("one");
+            assert_eq!((threshold.expect.as_str(), threshold.limit), (text, within.as_secs_f64()));
+        }
     }
 
     #[test]

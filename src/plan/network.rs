@@ -114,6 +114,19 @@ const fn variation_law(variation: &DelayVariation) -> &'static str {
     }
 }
 
+/// The conditions with their place in a trace. It is drawn once a participant or client,
+/// in 2⁻⁶⁴ of the trace, so that signalling fades together with
+/// media, and both directions of one recording together.
+#[must_use]
+pub fn placed(config: &LinkConfig, place: u64) -> LinkConfig {
+    let mut config = config.clone();
+    if let Serialiser::Trace { trace, phase: phase @ None } = &mut config.serialiser {
+        let period = u128::from(trace.period_ms()) * 1_000_000;
+        *phase = Some(Duration::from_nanos(((period * u128::from(place)) >> 64) as u64));
+    }
+    config
+}
+
 /// Conditions from a time on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkStep {

@@ -15,7 +15,7 @@ use super::stun::addressed_fragment;
 use crate::clock::{Duration, Instant};
 use crate::conference::Credentials;
 use crate::conference::protocol::ServerMessage;
-use crate::sfu::leg::{Leg, LegOutput, Maker, Packet, Sent};
+use crate::sfu::leg::{FRAGMENT_LIMIT, Leg, LegOutput, Maker, Packet, Sent};
 use crate::sfu::room::{ConnectionId, Forward, Input, LegCommand, LegId, LegSetup, Output, Rooms};
 use crossbeam_channel::Receiver;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -42,9 +42,6 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
 /// Shortest time between two timeouts of one leg: what is due within it goes together.
 const LEG_INTERVAL: Duration = Duration::from_micros(500);
-
-/// User fragments of one leg that are known at once.
-const FRAGMENT_LIMIT: usize = 3;
 
 /// Addresses that lead to one leg: a participant checks a few, a forger invents many.
 const ADDRESS_LIMIT: usize = 32;

@@ -4,7 +4,7 @@ mod readout;
 
 use super::{fail, interrupt, print};
 use crate::clock::{Duration, Instant};
-use crate::drive::path::{MOST_FLOWS, Options, Relay, Side, Status};
+use crate::drive::path::{Options, Relay, Side, Status};
 use crate::plan::alone::Alone;
 use crate::scenario::{Scenario, Settings, beside};
 use crate::units::{format_duration, parse_duration};
@@ -146,7 +146,11 @@ fn text(status: &Status) -> String {
         );
     }
     if status.turned_away > 0 {
-        let _ = writeln!(out, "turned away: {} datagrams of clients beyond {MOST_FLOWS}", status.turned_away);
+        let _ = writeln!(
+            out,
+            "turned away: {} datagrams of clients for whom there was no room or no socket",
+            status.turned_away
+        );
     }
     if status.unsent > 0 {
         let _ = writeln!(out, "not sent: {} delivered datagrams that the kernel refused", status.unsent);

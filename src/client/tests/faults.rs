@@ -124,6 +124,43 @@ fn what_a_fault_did_not_touch_took_no_time_to_recover() {
 }
 
 #[test]
+fn who_means_to_leave_before_the_recovery_is_over_has_nothing_to_recover() {
+    let blocked = BLOCKED.replace(", fraction = 0.5", "");
+    let expecting = format!("{blocked}expect = {{ recover_within = \"1s\" }}\n");
+    // Without an expectation, recovery is looked at for 30 s after the fault's end at 7 s.
+    let cases = [("6s", &blocked, 0), ("9s", &blocked, 0), ("6s", &expecting, 0), ("9s", &expecting, 2)];
+    for (length, fault, present) in cases {
+        let people = PEOPLE.replace("per_room = 2", &format!("per_room = 2\nsession = {{ length = \"{length}\" }}"));
+        let mut world = World::new(&format!("{ROOM}{people}{fault}"));
+        world.run(secs(10.0));
+        let (_, recorded, _) = world.finish();
+        assert_eq!((recovery(&recorded).0, recovery(&recorded).1), (present, 0), "{length}: {fault}");
+        assert_eq!(counted(&recorded, Metric::FaultUnrecovered), 0);
+    }
+}
+
+#[test]
+fn tracks_of_who_means_to_leave_before_the_recovery_is_over_are_not_waited_for() {
+    let people = PEOPLE.replace("per_room = 1", "per_room = 1\nsession = { length = \"20s\" }");
+    let mut world = World::new(&format!("{ROOM}{people}{BLOCKED}"));
+    world.run(secs(9.0));
+    let (_, recorded, _) = world.finish();
+    assert_eq!(recovery(&recorded).0, 0, "the speaker's are all that there are");
+}
+
+#[test]
+fn who_has_nothing_cannot_have_it_back_in_no_time() {
+    // The speaker comes when the fault is over.
+    let fault = "[[fault]]\nname = \"x\"\nat = \"4s\"\nfor = \"1s\"\nkind = \"udp-block\"\n";
+    let mut world = world(fault);
+    world.late.insert(0, secs(6.0));
+    world.run(secs(9.0));
+    assert_eq!((0..3).map(|who| joins(&world, who)).sum::<usize>(), 3);
+    let (_, recorded, _) = world.finish();
+    assert_eq!(recovery(&recorded).0, 0);
+}
+
+#[test]
 fn a_firewall_on_the_ports_of_media_is_a_freeze_and_one_on_signallings_is_none() {
     for (ports, froze) in [("\"media\"", true), ("[9999]", true), ("\"signalling\"", false)] {
         let fault =

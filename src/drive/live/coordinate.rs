@@ -8,7 +8,7 @@ use super::limits;
 use super::machine::{self, Canary, CpuTimes};
 use super::progress::Progress;
 use super::socket::Sources;
-use super::target::{Addresses, ProcessSpawn, ReferenceSpawn, Target};
+use super::target::{Addresses, Patience, ProcessSpawn, ReferenceSpawn, Target};
 use super::worker::{Command, Connections, Report, Worker, WorkerResult};
 use crate::client::{Milestone, Shared};
 use crate::clock::{Duration, Instant};
@@ -91,7 +91,7 @@ pub fn run(
     let forecast = Forecast::of(&plan);
     limits::ensure_open_files(forecast.open_files).map_err(DriveError::Local)?;
     check_ready_url(&plan, options.i_own_target)?;
-    let mut target = start_target(&plan, None)?;
+    let mut target = start_target(&plan, None, &Arc::default())?;
     let base_url = base_url(&plan, target.as_ref());
     let sources = reach(&plan, &base_url, options.i_own_target, forecast.sockets)?;
     let clock = RunClock::start();
@@ -126,19 +126,25 @@ pub fn run(
     Ok(assemble::outcome(&shared, gathered, &options.scenario_text, &forecast))
 }
 
-/// Starts the target, where the run owns it; at these addresses when it served there before.
-pub(super) fn start_target(plan: &Plan, addresses: Option<Addresses>) -> Result<Option<Target>, DriveError> {
+/// Starts the target, where the run owns it; at these addresses when it served there before. It is given up, and ends,
+/// once it is `abandoned`.
+pub(super) fn start_target(
+    plan: &Plan,
+    addresses: Option<Addresses>,
+    abandoned: &Arc<AtomicBool>,
+) -> Result<Option<Target>, DriveError> {
+    let patience = |longest| Patience { longest, abandoned: abandoned.clone() };
     let started = match (&plan.target.process, &plan.target.adapter) {
         (Some(process), _) => {
             let spawn =
                 ProcessSpawn { cmd: process.cmd.clone(), ready_http: process.ready_http.clone(), cores: Vec::new() };
-            Target::process(&spawn, process.ready_timeout)
+            Target::process(&spawn, patience(process.ready_timeout))
         }
         (None, AdapterPlan::Reference(reference)) => {
             let egress = reference.egress.clone().map(|network| (network, reference.egress_seed));
             let spawn =
                 ReferenceSpawn { workers: reference.workers, leg: reference.leg, egress, addresses, cores: Vec::new() };
-            Target::reference(&spawn, START)
+            Target::reference(&spawn, patience(START))
         }
         (None, AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_)) => return Ok(None),
     };

@@ -12,10 +12,10 @@ use crate::clock::{Duration, Instant};
 use crate::drive::acts::{Act, acts};
 use crate::outcome::{Ending, RunEvent};
 use crate::plan::Plan;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
-
-/// How long a server that is being started is waited for when the run ends.
-const LAST_START: Duration = Duration::from_secs(3);
+use std::thread::JoinHandle;
 
 /// What became of a start.
 type Started = Result<Option<Target>, String>;
@@ -27,8 +27,18 @@ pub(super) struct Hands {
     ahead: Vec<(Instant, Act, u16)>,
     /// Where the SFU served that was killed.
     addresses: Option<Addresses>,
-    starting: Option<(u16, Receiver<Started>)>,
+    starting: Option<Starting>,
     paused: bool,
+}
+
+/// A start under way.
+#[derive(Debug)]
+struct Starting {
+    fault: u16,
+    started: Receiver<Started>,
+    /// Set, the thread gives up and ends what it started.
+    abandoned: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
 impl Hands {
@@ -46,7 +56,15 @@ impl Hands {
         progress: &mut Progress,
         ending: &mut Ending,
     ) {
-        while let Some((_, act, fault)) = self.ahead.pop_if(|(at, ..)| *at <= now) {
+        // Nothing can be done to a server that is not up yet: what is due waits for it.
+        let waited = self.starting.is_some();
+        self.take_started(now, shared, target, crew, progress, ending);
+        while self.starting.is_none()
+            && let Some((at, act, fault)) = self.ahead.pop_if(|(at, ..)| *at <= now)
+        {
+            if waited {
+                progress.events.push(late(now, at, act, &shared.plan.faults[usize::from(fault)].name));
+            }
             match act {
                 Act::Kill => {
                     if let Some(killed) = target.take() {
@@ -66,15 +84,16 @@ impl Hands {
                 }
             }
         }
-        self.take_started(now, shared, target, crew, progress, ending);
     }
 
     /// The run ends: nothing stands still because of it, and nothing starts after it.
     pub fn finish(&mut self, target: Option<&Target>) {
         self.let_go(target);
-        if let Some((_, starting)) = self.starting.take() {
-            // A server that comes up while we leave would outlive us; one that was waited for ends as it is dropped.
-            drop(starting.recv_timeout(LAST_START));
+        if let Some(starting) = self.starting.take() {
+            // A server that comes up while we leave would outlive us: one that is up already ends as it is dropped.
+            starting.abandoned.store(true, Ordering::Relaxed);
+            // What it panicked of has been printed.
+            let _ = starting.thread.join();
         }
     }
 
@@ -86,13 +105,15 @@ impl Hands {
     }
 
     fn start(&mut self, fault: u16, shared: &Shared) {
-        let (started, starting) = channel();
+        let (ready, started) = channel();
         let (plan, addresses) = (shared.plan.clone(), self.addresses.clone());
-        std::thread::spawn(move || {
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let given_up = abandoned.clone();
+        let thread = std::thread::spawn(move || {
             // Nobody waits for it when the run has ended: dropped, it ends.
-            let _ = started.send(start_target(&plan, addresses).map_err(|error| error.to_string()));
+            let _ = ready.send(start_target(&plan, addresses, &given_up).map_err(|error| error.to_string()));
         });
-        self.starting = Some((fault, starting));
+        self.starting = Some(Starting { fault, started, abandoned, thread });
     }
 
     fn take_started(
@@ -104,9 +125,9 @@ impl Hands {
         progress: &mut Progress,
         ending: &mut Ending,
     ) {
-        let Some((fault, starting)) = &self.starting else { return };
+        let Some(Starting { fault, started, .. }) = &self.starting else { return };
         let name = &shared.plan.faults[usize::from(*fault)].name;
-        match starting.try_recv() {
+        match started.try_recv() {
             Err(TryRecvError::Empty) => return,
             Ok(Ok(started)) => {
                 *target = started;
@@ -122,4 +143,15 @@ impl Hands {
         }
         self.starting = None;
     }
+}
+
+/// Says that something due at `at` happens only now.
+fn late(now: Instant, at: Instant, act: Act, name: &str) -> RunEvent {
+    let what = match act {
+        Act::Kill | Act::Pause => "began",
+        Act::Start | Act::Resume => "ended",
+    };
+    let millis = now.saturating_since(at).as_millis();
+    let text = format!("{name}: {what} {millis} ms late: the SFU was not up");
+    RunEvent { at: now.as_secs_f64(), lasting: 0.0, kind: "fault".to_owned(), text }
 }

@@ -121,7 +121,7 @@ struct Arrival {
 pub struct Received {
     /// Datagrams handed out.
     pub datagrams: usize,
-    /// Whether the batch was full: there may be more.
+    /// Whether there may be more: the batch was full, or an error came in its place.
     pub more: bool,
     /// Datagrams that our receive buffer was found to have lost since the batch before.
     pub dropped: u64,
@@ -251,7 +251,7 @@ impl MediaSocket {
             [Arrival { received: Instant::ZERO, source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), length: None };
                 BATCH];
         let before = self.counters.dropped;
-        let count = self.read_batch(scratch, wall, &mut arrivals);
+        let (count, more) = self.read_batch(scratch, wall, &mut arrivals);
         let mut datagrams = 0;
         for (arrival, buffer) in arrivals[..count].iter().zip(scratch.buffers.iter_mut()) {
             match arrival.length {
@@ -262,11 +262,17 @@ impl MediaSocket {
                 None => self.counters.truncated += 1,
             }
         }
-        Received { datagrams, more: count == BATCH, dropped: self.counters.dropped - before }
+        Received { datagrams, more, dropped: self.counters.dropped - before }
     }
 
-    /// One `recvmmsg`; returns how many buffers were filled.
-    fn read_batch(&mut self, scratch: &mut RecvScratch, wall: &WallPair, arrivals: &mut [Arrival; BATCH]) -> usize {
+    /// One `recvmmsg`; returns how many buffers were filled, and whether there may be more. Whoever waits for edges hears
+    /// nothing of what an error left unread.
+    fn read_batch(
+        &mut self,
+        scratch: &mut RecvScratch,
+        wall: &WallPair,
+        arrivals: &mut [Arrival; BATCH],
+    ) -> (usize, bool) {
         // An error of earlier comes in place of data, once: the second call reads.
         for _ in 0..2 {
             let RecvScratch { buffers, headers } = scratch;
@@ -276,17 +282,17 @@ impl MediaSocket {
                     if !intact {
                         headers[1] = new_headers();
                     }
-                    return count;
+                    return (count, count == BATCH);
                 }
                 Err(Errno::ECONNREFUSED) => self.counters.refused += 1,
-                Err(Errno::EAGAIN) => return 0,
+                Err(Errno::EAGAIN) => return (0, false),
                 Err(_) => {
                     self.counters.receive_errors += 1;
-                    return 0;
+                    return (0, true);
                 }
             }
         }
-        0
+        (0, true)
     }
 
     /// As [`Self::read_batch`]; also says whether every stamp was there.

@@ -30,6 +30,21 @@ const LINE_BYTES: usize = 500;
 /// How often a child is asked whether it ended, or is ready.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
+/// How long a start is waited for.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// At most so long.
+    pub longest: Duration,
+    /// No longer than until this is set: whoever wanted it has left.
+    pub abandoned: Arc<AtomicBool>,
+}
+
+impl From<Duration> for Patience {
+    fn from(longest: Duration) -> Self {
+        Self { longest, abandoned: Arc::default() }
+    }
+}
+
 /// How the reference SFU is started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReferenceSpawn {
@@ -103,7 +118,7 @@ impl Target {
     ///
     /// # Errors
     /// A sentence when it cannot be started, ends, or is not ready within `patience`.
-    pub fn reference(spawn: &ReferenceSpawn, patience: Duration) -> Result<Self, String> {
+    pub fn reference(spawn: &ReferenceSpawn, patience: impl Into<Patience>) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| format!("this program's own file is gone: {error}"))?;
         let mut command = Command::new(program);
         let listen = spawn.addresses.as_ref().map_or_else(|| "127.0.0.1:0".to_owned(), |at| at.http.to_string());
@@ -123,8 +138,13 @@ impl Target {
     }
 
     /// Starts `command` and waits for its ready line: JSON with `http`, the first line of standard output.
-    fn announced(command: Command, name: String, cores: &[usize], patience: Duration) -> Result<Self, String> {
-        let clock = RunClock::start();
+    fn announced(
+        command: Command,
+        name: String,
+        cores: &[usize],
+        patience: impl Into<Patience>,
+    ) -> Result<Self, String> {
+        let (clock, patience) = (RunClock::start(), patience.into());
         let (mut target, lines) = Self::spawn(command, name, cores)?;
         loop {
             match lines.recv_timeout(ASK_EVERY) {
@@ -140,7 +160,7 @@ impl Target {
                 Err(RecvTimeoutError::Disconnected) => pause_thread(ASK_EVERY),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            target.still_starting(clock.now(), patience)?;
+            target.still_starting(clock.now(), &patience)?;
         }
     }
 
@@ -149,7 +169,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`Self::reference`].
-    pub fn process(spawn: &ProcessSpawn, patience: Duration) -> Result<Self, String> {
+    pub fn process(spawn: &ProcessSpawn, patience: impl Into<Patience>) -> Result<Self, String> {
         let [program, arguments @ ..] = spawn.cmd.as_slice() else {
             return Err("the target's command is empty: name a program".to_owned());
         };
@@ -158,6 +178,7 @@ impl Target {
         let clock = RunClock::start();
         let (mut target, _) = Self::spawn(command, format!("`{program}`"), &spawn.cores)?;
         let Some(url) = &spawn.ready_http else { return Ok(target) };
+        let patience = patience.into();
         let poll = ReadyPoll::start(url)?;
         loop {
             match poll.answer.recv_timeout(ASK_EVERY) {
@@ -165,7 +186,7 @@ impl Target {
                 Err(RecvTimeoutError::Disconnected) => pause_thread(ASK_EVERY),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            target.still_starting(clock.now(), patience)?;
+            target.still_starting(clock.now(), &patience)?;
         }
     }
 
@@ -196,12 +217,15 @@ impl Target {
     }
 
     /// Fails when the child has ended or `patience` is over.
-    fn still_starting(&mut self, waited: Instant, patience: Duration) -> Result<(), String> {
+    fn still_starting(&mut self, waited: Instant, patience: &Patience) -> Result<(), String> {
         if let Some(ended) = self.try_exit() {
             return Err(format!("{} {ended}", self.name));
         }
-        if waited.saturating_since(Instant::ZERO) > patience {
-            return Err(self.gave_up(&format!("was not ready within {:.1} s", patience.as_secs_f64())));
+        if patience.abandoned.load(Ordering::Relaxed) {
+            return Err(self.gave_up("is not wanted any more"));
+        }
+        if waited.saturating_since(Instant::ZERO) > patience.longest {
+            return Err(self.gave_up(&format!("was not ready within {:.1} s", patience.longest.as_secs_f64())));
         }
         Ok(())
     }

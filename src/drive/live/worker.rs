@@ -278,7 +278,7 @@ impl Worker {
                     let _ = socket.connect(peer);
                 }
             }
-            Order::Rebind { leg } => self.rebind(client, leg),
+            Order::Rebind { leg } => self.rebind(now, client, leg),
             Order::Unbind { leg } => {
                 if let Some(Some(socket)) = self.sockets[client as usize].get_mut(usize::from(leg)).map(Option::take) {
                     // Closing would do it too; what the socket met is kept.
@@ -317,17 +317,31 @@ impl Worker {
         }
     }
 
-    /// Puts another socket in the place of a leg's. A machine that has none left lets it keep the old one.
-    fn rebind(&mut self, client: u32, leg: u8) {
+    /// Puts another socket in the place of a leg's. What the old one has is read, and what it met is kept.
+    fn rebind(&mut self, now: Instant, client: u32, leg: u8) {
         let participant = self.participants[client as usize];
-        let Some(Some(old)) = self.sockets[client as usize].get_mut(usize::from(leg)) else { return };
-        let Ok(new) = MediaSocket::bind(self.sources.address(participant), WANTED_BUFFER) else { return };
-        let token = u64::from(client) << LEG_BITS | u64::from(leg);
-        if self.reading.poller.add(&new, token).is_ok() {
-            let _ = self.reading.poller.remove(&*old);
+        if !matches!(self.sockets[client as usize].get(usize::from(leg)), Some(Some(_))) {
+            return;
+        }
+        let bound = MediaSocket::bind(self.sources.address(participant), WANTED_BUFFER).and_then(|socket| {
+            self.reading.poller.add(&socket, u64::from(client) << LEG_BITS | u64::from(leg))?;
+            Ok(socket)
+        });
+        let new = match bound {
+            Ok(new) => new,
+            Err(error) => {
+                let detail = format!("no other UDP socket could be had: {error}");
+                let one = &mut self.clients[client as usize];
+                return one.handle_refused(now, detail, &self.shared, &mut self.sink);
+            }
+        };
+        self.read_out(now, client, leg);
+        self.receive_buffer = self.receive_buffer.min(new.granted() as u64);
+        if let Some(slot) = self.sockets[client as usize].get_mut(usize::from(leg))
+            && let Some(old) = slot.replace(new)
+        {
+            let _ = self.reading.poller.remove(&old);
             self.counts.refused += old.counters().refused;
-            self.receive_buffer = self.receive_buffer.min(new.granted() as u64);
-            *old = new;
         }
     }
 

@@ -3,6 +3,7 @@
 use super::socket::Socket;
 use crate::clock::{Duration, Instant};
 use crate::plan::alone::Alone;
+use crate::plan::network::placed;
 use crate::plan::{NetworkPlan, Outage};
 use crate::rtp::bytes::flip_bit;
 use crate::seed::Seed;
@@ -51,6 +52,8 @@ pub struct Flow {
     pub up: Link<Datagram>,
     /// Towards the client.
     pub down: Link<Datagram>,
+    /// Where in every trace the start is, in 2⁻⁶⁴ of it.
+    place: u64,
     heard: Instant,
     changes: Vec<(Instant, Change)>,
     next: usize,
@@ -76,12 +79,13 @@ impl Flow {
         }
         // Stable, and outages of one direction never overlap: where one ends as the next begins, the end comes first.
         changes.sort_by_key(|(at, change)| (*at, matches!(change, Change::Outage(_, true))));
-        let (up, down) = (seed.child("up"), seed.child("down"));
+        let (up, down, place) = (seed.child("up"), seed.child("down"), seed.child("phase").bits());
         let mut flow = Self {
             client,
             socket,
-            up: Link::new(first.up.clone(), up),
-            down: Link::new(first.down.clone(), down),
+            up: Link::new(placed(&first.up, place), up),
+            down: Link::new(placed(&first.down, place), down),
+            place,
             heard: now,
             changes,
             next: 0,
@@ -114,8 +118,8 @@ impl Flow {
             self.next += 1;
             match change {
                 Change::Step(index) => {
-                    self.up.apply(at, plan.steps[index].up.clone());
-                    self.down.apply(at, plan.steps[index].down.clone());
+                    self.up.apply(at, placed(&plan.steps[index].up, self.place));
+                    self.down.apply(at, placed(&plan.steps[index].down, self.place));
                 }
                 Change::Outage(outage, begins) => {
                     let mode = if outage.pause { OutageMode::Pause } else { OutageMode::Drop };
@@ -146,13 +150,17 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{Scenario, Settings, no_files};
+    use crate::scenario::{Scenario, Settings};
+    use netem::Serialiser;
+
+    /// An opportunity each 100 ms, and a period of a second.
+    const TRACE: &str = "100\n200\n300\n400\n500\n600\n700\n800\n900\n1000\n";
 
     fn flow(network: &str, seed: u64) -> (Flow, Alone) {
         let text = format!(
             "version = 1\nname = \"x\"\n[run]\nduration = \"5s\"\n[[population]]\nname = \"a\"\ncount = 1\n[network.n]\n{network}\n"
         );
-        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &|_| Ok(TRACE.to_owned()) };
         let scenario = Scenario::parse("s.toml", &text, &settings).expect("a scenario");
         let network = Alone::of(&scenario, "n", Instant::from_secs(60)).expect("valid").expect("it is there");
         let any = "127.0.0.1:0".parse().expect("an address");
@@ -196,6 +204,29 @@ mod tests {
         }
         assert_eq!(arrivals, [500, 1_500, 3_500, 4_500, 7_000, 7_500, 8_500], "one lost, one paused until 6 s");
         assert_eq!(flow.up.report().totals().lost, 1);
+    }
+
+    #[test]
+    fn both_directions_are_at_the_same_place_of_a_recording_and_clients_elsewhere() {
+        let trace = "{ trace = { mahimahi = \"a.trace\" } }";
+        let network = format!(
+            "up = {trace}\ndown = {trace}\nschedule = [{{ at = \"2s\", up = {trace} }}, {{ at = \"3s\", down = {trace} }}]"
+        );
+        let phase = |link: &Link<Datagram>| match &link.config().serialiser {
+            Serialiser::Trace { phase, .. } => phase.expect("it is drawn once"),
+            other => panic!("no trace: {other:?}"),
+        };
+        let mut seen = Vec::new();
+        for seed in 1..4 {
+            let (mut flow, network) = flow(&network, seed);
+            let first = phase(&flow.up);
+            for second in 0..5 {
+                flow.handle_timeout(Instant::from_secs(second), &network.plan);
+                assert_eq!((phase(&flow.up), phase(&flow.down)), (first, first), "at {second} s");
+            }
+            seen.push(first);
+        }
+        assert!(seen[0] != seen[1] && seen[1] != seen[2], "{seen:?}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Clients at once: each costs two links and a descriptor.
-pub const MOST_FLOWS: usize = 1_000;
+const MOST_FLOWS: usize = 1_000;
 /// A client that has been silent for so long, with nothing on its way, is forgotten.
 const IDLE: Duration = Duration::from_secs(60);
 /// How often whoever called is told, and an interruption is looked for.
@@ -73,7 +73,7 @@ pub struct Status {
     pub up: Side,
     /// Towards clients.
     pub down: Side,
-    /// Datagrams of clients beyond [`MOST_FLOWS`], which were dropped.
+    /// Datagrams of clients beyond [`MOST_FLOWS`], or for whom no socket could be had, which were dropped.
     pub turned_away: u64,
     /// Datagrams that the kernel would not send: nobody listens there, or its buffers were full.
     pub unsent: u64,

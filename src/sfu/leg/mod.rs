@@ -21,6 +21,9 @@ pub use packet::Packet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// User fragments of one leg that are known at once: after an ICE restart those of before it go on for a while.
+pub const FRAGMENT_LIMIT: usize = 3;
+
 /// What a leg has to say.
 #[derive(Debug)]
 pub enum LegOutput {

@@ -87,6 +87,30 @@ fn a_child_that_cannot_start_or_ends_early_is_a_sentence() {
 }
 
 #[test]
+fn a_start_that_nobody_wants_any_more_ends_what_it_started() {
+    // A port that is taken and never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let url = format!("http://{}/health", listener.local_addr().expect("address"));
+    let dir = tempfile::tempdir().expect("a directory");
+    let pid = dir.path().join("pid");
+    let script = format!("echo $$ > {}; exec sleep 60", pid.display());
+    let cmd = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    let spawn = ProcessSpawn { cmd, ready_http: Some(url), ..ProcessSpawn::default() };
+    let patience = Patience::from(PATIENCE);
+    let abandoned = patience.abandoned.clone();
+    let starter = std::thread::spawn(move || Target::process(&spawn, patience));
+    let mut child = None;
+    assert!(until(|| {
+        child = std::fs::read_to_string(&pid).ok().and_then(|text| text.trim().parse().ok());
+        child.is_some_and(runs)
+    }));
+    abandoned.store(true, Ordering::Relaxed);
+    let error = starter.join().expect("no panic").expect_err("given up");
+    assert!(error.starts_with("`sh` is not wanted any more"), "{error}");
+    assert!(child.is_some_and(|child| !runs(child)), "it is gone as soon as the starter is");
+}
+
+#[test]
 fn stopping_is_gentle_first_and_then_leaves_nobody() {
     // The shell obeys SIGTERM; its child, of the same group, does not.
     let script = format!(

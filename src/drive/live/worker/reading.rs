@@ -14,6 +14,9 @@ use std::net::SocketAddr;
 
 /// Batches read from one socket before the next one has its turn.
 const BATCHES: usize = 8;
+
+/// Batches of a socket that goes: whatever a buffer holds, and an end against whoever fills it as fast.
+const LAST_BATCHES: usize = 256;
 /// The longest that datagrams are left in the kernel's buffer: within it, 2 Mbit/s need 5 kB.
 const MAX_HOLD: Duration = Duration::from_millis(20);
 /// Slots of a millisecond each, more than the longest hold has.
@@ -149,6 +152,22 @@ impl Worker {
                 self.receive_from(now, token, now);
             }
         }
+    }
+
+    /// Reads what is left in a socket that goes: what it lost is told with it.
+    pub(super) fn read_out(&mut self, now: Instant, client: u32, leg: u8) {
+        let Some(Some(socket)) = self.sockets[client as usize].get_mut(usize::from(leg)) else { return };
+        let (one, shared, sink) = (&mut self.clients[client as usize], &self.shared, &mut self.sink);
+        for _ in 0..LAST_BATCHES {
+            let batch = socket.receive(&mut self.reading.scratch, &self.wall, |entered, source, bytes| {
+                one.handle_datagram(now, leg, entered.min(now), source, bytes, shared, sink);
+            });
+            self.counts.drops += batch.dropped;
+            if !batch.more {
+                break;
+            }
+        }
+        one.handle_batch_end(now, shared, sink);
     }
 
     fn receive_from(&mut self, now: Instant, token: u64, started: Instant) {
