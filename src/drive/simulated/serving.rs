@@ -14,7 +14,7 @@ use crate::conference::protocol::{ClientMessage, PROTOCOL_VERSION, Refusal, Serv
 use crate::plan::target::ServicePlan;
 use crate::rtp::ntp::Ntp;
 use crate::seed::Seed;
-use crate::sfu::leg::{Leg, LegOutput, Maker, Packet, own};
+use crate::sfu::leg::{FRAGMENT_LIMIT, Leg, LegOutput, Maker, Packet, own};
 use crate::sfu::room::{Census, ConnectionId, Forward, Input, LegCommand, LegId, Limits, Output, Rooms, RoomsConfig};
 use crate::signalling::{Carried, Carry};
 use crate::transport::{Factory, modelled};
@@ -32,9 +32,6 @@ const CEILING: Bitrate = Bitrate::from_kbps(5_000);
 /// each life begin further on.
 const LEGS: u64 = 1 << 63;
 const LIFE_SHIFT: u32 = 40;
-
-/// Fragments of one leg that checks may come under: the newest ones.
-const FRAGMENT_LIMIT: usize = 3;
 
 /// What an SFU is made of.
 #[derive(Clone, Copy, Debug)]
