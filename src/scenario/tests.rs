@@ -763,7 +763,7 @@ fn a_fault_selects_an_exact_quota_and_its_expectation_is_a_threshold() {
         .collect();
     assert!(seeds.len() > 2 && seeds.iter().all(|selected| selected.len() == 2), "{seeds:?}");
     let [judged] = &plan.thresholds[..] else { panic!("{:?}", plan.thresholds) };
-    assert_eq!((judged.expect.as_str(), judged.filter["phase"].as_str()), ("max <= 1500ms", "recovery:f"));
+    assert_eq!((judged.expect.as_str(), judged.filter["phase"].as_str()), ("max <= 1.5s", "recovery:f"));
 }
 
 /// What of the format's own example is built.
