@@ -29,8 +29,12 @@ publish = ["mic"]
 "#;
 
 fn shared() -> Shared {
+    shared_of(FOUR)
+}
+
+fn shared_of(text: &str) -> Shared {
     let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
-    let plan = crate::plan::load("lost.toml", FOUR, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1;
+    let plan = crate::plan::load("lost.toml", text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1;
     let transports = Factory::new(RunClock::start().epoch()).expect("DTLS can be set up");
     Shared::new(Arc::new(plan), transports, Ntp::from_unix_nanos(0), "http://127.0.0.1:9".to_owned(), false)
 }
@@ -167,4 +171,68 @@ fn intervals_of_two_workers_add_up_whatever_their_order() {
     assert_eq!(progress.drops, 10);
     assert_eq!((progress.heads[&0].in_room, progress.heads[&1].in_room), (2, 2));
     assert_eq!(progress.last.as_ref().map(|last| last.counted(Metric::HarnessRxDrops)), Some(7));
+}
+
+const FAULTS: &str = r#"
+[target.process]
+cmd = ["sleep", "60"]
+[[fault]]
+name = "kill"
+at = "2s"
+kind = "sfu-kill"
+restart_after = "1s"
+[[fault]]
+name = "still"
+at = "4s"
+for = "2s"
+kind = "sfu-pause"
+"#;
+
+#[test]
+fn what_is_due_while_the_sfu_is_being_started_waits_for_it() {
+    let shared = shared_of(&format!("{FOUR}{FAULTS}"));
+    let (command, commands) = unbounded();
+    let crew = Crew { threads: Vec::new(), commands: vec![command], reports: unbounded().1, owner: Vec::new() };
+    let (mut progress, mut ending) = (Progress::new(&shared.plan, String::new()), Ending::default());
+    let mut hands = Hands::new(&shared.plan);
+    let mut target = start_target(&shared.plan, None, &Arc::default()).expect("started");
+    let mut act = |now: Instant, target: &mut Option<Target>| {
+        hands.act(now, &shared, target, &crew, &mut progress, &mut ending);
+    };
+    act(Instant::from_secs(2), &mut target);
+    assert!(target.is_none(), "killed");
+    // So late that the server is to be stopped before it can be up.
+    act(Instant::from_secs(5), &mut target);
+    assert!(target.is_none() && commands.is_empty(), "nothing of it is over");
+    for _ in 0..1_000 {
+        pause_thread(Duration::from_millis(5));
+        act(Instant::from_secs(5), &mut target);
+        if target.is_some() {
+            break;
+        }
+    }
+    let pid = i32::try_from(target.as_ref().expect("it serves again").pid()).expect("a pid");
+    let state = || procfs::process::Process::new(pid).and_then(|process| process.stat()).map(|stat| stat.state).ok();
+    let becomes = |wanted: char| {
+        (0..400).any(|_| {
+            state() == Some(wanted) || {
+                pause_thread(Duration::from_millis(5));
+                false
+            }
+        })
+    };
+    assert!(becomes('T'), "{:?}", state());
+    act(Instant::from_secs(6), &mut target);
+    assert!(becomes('S'), "{:?}", state());
+    let over: Vec<(u16, Instant)> = commands
+        .try_iter()
+        .map(|command| match command {
+            Command::FaultOver { fault, at } => (fault, at),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(over, [(0, Instant::from_secs(5)), (1, Instant::from_secs(6))]);
+    let said: Vec<&str> = progress.events.iter().map(|event| event.text.as_str()).collect();
+    assert_eq!(said, ["kill: the SFU serves again", "still: began 1000 ms late: the SFU was not up"]);
+    assert_eq!(ending.target_gone, None);
 }
