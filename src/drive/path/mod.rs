@@ -73,7 +73,7 @@ pub struct Status {
     pub up: Side,
     /// Towards clients.
     pub down: Side,
-    /// Datagrams of clients beyond [`MOST_FLOWS`], or for whom no socket could be had, which were dropped.
+    /// Datagrams of clients beyond 1,000, or for whom no socket could be had, which were dropped.
     pub turned_away: u64,
     /// Datagrams that the kernel would not send: nobody listens there, or its buffers were full.
     pub unsent: u64,
