@@ -104,6 +104,17 @@ fn lives_there(plan: &Plan, network: usize) -> bool {
 
 fn target(plan: &Plan) -> String {
     match &plan.target.adapter {
+        AdapterPlan::Reference(reference) if plan.run.world == World::Simulated => {
+            let service = &reference.service;
+            let cost = match service.per_packet.is_zero() {
+                true => "packets cost it nothing".to_owned(),
+                false => {
+                    let [cost, queue] = [service.per_packet, service.queue].map(format_duration);
+                    format!("{cost} a packet on {} cores, a queue of {queue}", service.cores)
+                }
+            };
+            format!("reference SFU, simulated: {cost}")
+        }
         AdapterPlan::Reference(reference) => {
             let workers = match reference.workers {
                 0 => "workers of its own choice".to_owned(),

@@ -3,6 +3,7 @@
 use super::facts::judged::{Judged, by_weight, sentence};
 use super::facts::{Facts, failures, five};
 use super::number::count;
+use crate::outcome::{Outcome, Verdict};
 use std::fmt::Write;
 
 /// The document.
@@ -13,10 +14,10 @@ pub fn summary(facts: &Facts, failures: &[failures::Failure]) -> String {
         format!("# {} {}\n\n{}\n\n", outcome.verdict.word(), inline(&outcome.scenario), inline(&outcome.reason));
     let _ = writeln!(
         text,
-        "{}. Target: {}. Seed {}. Exit code {}.\n",
+        "{}. Target: {}. {}. Exit code {}.\n",
         sentence(&facts.judged),
         inline(&outcome.target),
-        outcome.seed,
+        seeds(outcome),
         outcome.exit_code
     );
     numbers(&mut text, facts);
@@ -27,6 +28,18 @@ pub fn summary(facts: &Facts, failures: &[failures::Failure]) -> String {
         let _ = writeln!(text, "Run it again:\n\n{}", fenced(&environment.command));
     }
     text
+}
+
+/// The seed, or how many runs are pooled and how many of them passed.
+fn seeds(outcome: &Outcome) -> String {
+    let (Some(first), Some(last)) = (outcome.seeds.first(), outcome.seeds.last()) else {
+        return format!("Seed {}", outcome.seed);
+    };
+    let passed = outcome.seeds.iter().filter(|seed| seed.verdict == Verdict::Pass).count();
+    let (first, last, runs) = (first.seed, last.seed, outcome.seeds.len());
+    format!(
+        "{runs} runs pooled, seeds {first} to {last}, {passed} of which passed by themselves; counts and rates are sums"
+    )
 }
 
 fn numbers(text: &mut String, facts: &Facts) {

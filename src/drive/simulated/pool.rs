@@ -48,8 +48,18 @@ pub fn run(
     });
     let mut ones = ones.into_inner().unwrap_or_else(PoisonError::into_inner);
     ones.sort_by_key(|(index, _)| *index);
-    let ones = ones.into_iter().map(|(_, one)| one).collect::<Result<Vec<_>, _>>()?;
-    Ok(pool(ones, options))
+    let mut ones = ones.into_iter().map(|(_, one)| one).collect::<Result<Vec<_>, _>>()?;
+    let interrupted = ones.iter().any(|one| one.part.gathered.ending.interrupted) || ones.len() < seeds.len();
+    // A run that was cut short says other things than one that was not: it counts only where there is no other.
+    if ones.iter().any(|one| !one.part.gathered.ending.interrupted) {
+        ones.retain(|one| !one.part.gathered.ending.interrupted);
+    }
+    let whole = ones.len();
+    let mut pooled = pool(ones, options, interrupted);
+    if interrupted {
+        pooled.outcome.reason = format!("Ended by the user after {whole} of {} seeds.", seeds.len());
+    }
+    Ok(pooled)
 }
 
 /// One run: what it leaves behind, and how it was judged by itself.
@@ -122,14 +132,15 @@ fn named(seed: u64, name: &str) -> String {
 }
 
 /// Puts the runs together and judges them.
-fn pool(ones: Vec<One>, options: &Options) -> Simulated {
+fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
     let plans: Vec<&Plan> = ones.iter().map(|one| &*one.part.shared.plan).collect();
     let mut plan = pooled_plan(&plans);
     let dropped = std::mem::take(&mut plan.arrivals_dropped);
     let shared = shared(Arc::new(plan));
     let mut progress = Progress::new(&shared.plan, assemble::target_name(&shared.plan));
     progress.planned.iter_mut().for_each(|planned| *planned = 0);
-    let (mut results, mut seeds, mut ending) = (Vec::new(), Vec::new(), Ending::default());
+    let (mut results, mut seeds) = (Vec::new(), Vec::new());
+    let mut ending = Ending { interrupted, ..Ending::default() };
     let (mut lost, mut deliveries, mut people) = ((0, 0), 0, 0);
     let mut ended = crate::clock::Instant::ZERO;
     for One { part, seed } in ones {
@@ -137,7 +148,6 @@ fn pool(ones: Vec<One>, options: &Options) -> Simulated {
         lost = (lost.0 + dropped, lost.1 + strays);
         deliveries += delivered;
         ended = ended.max(gathered.ended);
-        ending.interrupted |= gathered.ending.interrupted;
         ending.aborted_by = ending.aborted_by.or(gathered.ending.aborted_by);
         for mut result in gathered.results {
             for detail in &mut result.details {

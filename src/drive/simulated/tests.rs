@@ -320,6 +320,18 @@ fn a_pooled_run_that_one_seed_ended_early_is_none_that_passed() {
 }
 
 #[test]
+fn an_interrupted_pool_has_the_seeds_that_were_run_and_says_how_many() {
+    let text = path("delay = \"20ms\"");
+    let options = Options::default();
+    options.interrupted.store(true, Ordering::Relaxed);
+    let load = |seed| load(&text, seed).1;
+    let outcome = pool::run(&[1, 2, 3], &load, 1, &options, &|_, _, _, _| {}).expect("it begins").outcome;
+    assert_eq!(outcome.verdict, crate::outcome::Verdict::Interrupted);
+    assert_eq!((outcome.seeds.len(), outcome.participants.planned), (1, 8));
+    assert_eq!(outcome.reason, "Ended by the user after 1 of 3 seeds.");
+}
+
+#[test]
 fn what_was_measured_does_not_depend_on_the_interval() {
     let text = RUN.replace("network = \"path\"\n", "");
     let frames = |interval: &str| {

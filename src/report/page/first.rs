@@ -51,8 +51,11 @@ pub fn first(facts: &Facts, figures: &Figures) -> Markup {
 
 fn setting(facts: &Facts) -> String {
     let outcome = facts.outcome;
-    let people = things(outcome.participants.planned, "participant");
-    let rooms = things(facts.rooms() as u64, "room");
+    let runs = outcome.seeds.len() as u64;
+    let of_one = |all: u64| all / runs.max(1);
+    let people = things(of_one(outcome.participants.planned), "participant");
+    let rooms = things(of_one(facts.rooms() as u64), "room");
+    let runs = if runs > 0 { format!("{}, each of ", things(runs, "run")) } else { String::new() };
     let warmup = match facts.times.warmup {
         0.0 => String::new(),
         warmup => format!(" after a warm-up of {}", span(warmup)),
@@ -64,7 +67,7 @@ fn setting(facts: &Facts) -> String {
     // The reason often says it already.
     let judged = if outcome.reason.contains("threshold") { String::new() } else { sentence(&facts.judged) + ". " };
     format!(
-        "{}: {people} in {rooms}, {measured}, against {}. {judged}Exit code {}.",
+        "{}: {runs}{people} in {rooms}, {measured}, against {}. {judged}Exit code {}.",
         outcome.scenario, outcome.target, outcome.exit_code
     )
 }
@@ -157,11 +160,23 @@ fn again(facts: &Facts) -> Markup {
                 }
                 None => {
                     pre { "throng run " (outcome.scenario) ".toml" (again_with(outcome)) }
-                    span class="q" { "seed " (outcome.seed) " · " (outcome.target) }
+                    span class="q" {
+                        (seeds_of(outcome)) " · " (outcome.target) " · " (outcome.scenario) ".toml is the scenario as it ran, under "
+                        a href="#environment" { "Environment" }
+                    }
                 }
             }
             @if outcome.world == World::Simulated { (modelled()) }
         }
+    }
+}
+
+/// The seed, or of many runs the first and the last.
+#[must_use]
+pub fn seeds_of(outcome: &Outcome) -> String {
+    match (outcome.seeds.first(), outcome.seeds.last()) {
+        (Some(first), Some(last)) => format!("seeds {} to {}", first.seed, last.seed),
+        _ => format!("seed {}", outcome.seed),
     }
 }
 

@@ -17,13 +17,14 @@ pub fn seeds(facts: &Facts) -> Markup {
             h2 { "Seeds" }
             p class="lead" {
                 (count(passed as u64)) " of " (things(seeds.len() as u64, "run")) " passed by themselves. All other numbers on this page pool them: quantiles are "
-                "of all samples together, participants are named after their seed, and a limit on a count is judged by the worst run."
+                "of all samples together, counts, rates and lines over time are sums of all runs, participants are named after their seed, and a "
+                "limit on a count is judged by the worst run."
             }
             @if !facts.judged.is_empty() {
-                table class="thr stack" {
+                table class="flt stack" {
                     thead {
                         tr {
-                            th scope="col" { "Measure" } th scope="col" { "Limit" }
+                            th scope="col" { "Measure" } th scope="col" class="r" { "Limit" }
                             th scope="col" class="r" { "Pooled" } th scope="col" class="r" { "Lowest" }
                             th scope="col" class="r" { "Median" } th scope="col" class="r" { "Highest" }
                         }
@@ -46,16 +47,17 @@ pub fn seeds(facts: &Facts) -> Markup {
 fn spread(facts: &Facts, judged: &Judged<'_>, index: usize) -> Markup {
     let mut values: Vec<f64> = facts.outcome.seeds.iter().filter_map(|seed| value(seed, index)).collect();
     values.sort_by(f64::total_cmp);
+    let cell = |label: &str, value: String| html! { td class="r" { span class="only" { (label) " " } (value) } };
     let write =
         |value: Option<&f64>| value.map_or_else(|| "no value".to_owned(), |value| judged.quantity.write(*value));
     html! {
         tr {
             td class="name" { (metric(&judged.outcome.metric)) " " span class="q" { (judged.which()) } }
-            td class="nw q" { (judged.limit()) }
-            td class="r nw" { (judged.value(facts.deadline)) }
-            td class="r nw" { (write(values.first())) }
-            td class="r nw" { (write(values.get(values.len().saturating_sub(1) / 2))) }
-            td class="r nw" { (write(values.last())) }
+            (cell("limit", judged.limit()))
+            (cell("pooled", judged.value(facts.deadline)))
+            (cell("lowest", write(values.first())))
+            (cell("median", write(values.get(values.len().saturating_sub(1) / 2))))
+            (cell("highest", write(values.last())))
         }
     }
 }
