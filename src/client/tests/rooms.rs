@@ -206,7 +206,8 @@ fn what_the_uplink_loses_was_never_sealed() {
         assert_eq!(sealed, delivered, "one seal for each that got through");
         let (_, recorded, _) = world.finish();
         let decodable = counted(&recorded, Metric::VideoFramesDecodable);
-        assert!(decodable > 60, "{sfu:?} asked for what its publisher's uplink lost: {decodable} of 90");
+        // 60 to 74 over a hundred runs, by the luck of str0m's numbers; at most 14 when nothing is sent again.
+        assert!(decodable > 40, "{sfu:?} asked for what its publisher's uplink lost: {decodable} of 90");
     }
 }
 
