@@ -1,4 +1,4 @@
-//! RTP, RTCP and SRTP.
+//! RTP, RTCP, SRTP and STUN.
 
 use super::Numbers;
 use throng::clock::{Duration, Instant};
@@ -9,6 +9,7 @@ use throng::rtp::rtcp::{self, ExtendedBlock, FirRequest, Packet, ReportBlock, Se
 use throng::rtp::rtx;
 use throng::rtp::srtp::{Session, SrtpProfile};
 use throng::rtp::twcc::{FeedbackBuilder, SentHistory};
+use throng::transport::stun::{self, Message};
 
 fn map(first_id: u8) -> ExtensionMap {
     let mut map = ExtensionMap::default();
@@ -186,4 +187,20 @@ pub fn srtp(bytes: &[u8]) {
         assert!(compound.len() < datagram.len());
         assert!(sealed, "a compound that was never sealed was opened");
     }
+}
+
+pub fn stun_seeds() -> Vec<Vec<u8>> {
+    let mut check = stun::begin(stun::BINDING_REQUEST, [7; 12]);
+    stun::push_attribute(&mut check, stun::USERNAME, b"them:us");
+    stun::push_attribute(&mut check, stun::PRIORITY, &[0x6E, 0, 1, 0xFF]);
+    stun::push_attribute(&mut check, stun::USE_CANDIDATE, &[]);
+    vec![check, stun::begin(stun::BINDING_SUCCESS, [7; 12])]
+}
+
+pub fn stun(bytes: &[u8]) {
+    let Some(message) = Message::parse(bytes) else { return };
+    let read: usize = message.attributes().map(|(_, value)| stun::ATTRIBUTE_HEADER_LEN + value.len()).sum();
+    assert!(stun::HEADER_LEN + read <= bytes.len(), "no byte belongs to two attributes");
+    let _ = (message.addressed_fragment(), message.priority(), message.nominates());
+    assert!(stun::binding_request(bytes).is_none() || stun::binding_success(bytes).is_none());
 }

@@ -13,7 +13,6 @@ mod metrics;
 mod misroute;
 mod problem;
 mod socket;
-mod stun;
 mod websocket;
 mod whip;
 mod worker;

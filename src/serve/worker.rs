@@ -11,12 +11,12 @@ use super::door::{Command, Door, Heard, Said, WorkerHandle};
 use super::egress::{Downlink, Egress};
 use super::misroute::Misroute;
 use super::socket::{BATCH, Bound, MediaSocket, Received};
-use super::stun::addressed_fragment;
 use crate::clock::{Duration, Instant};
 use crate::conference::Credentials;
 use crate::conference::protocol::ServerMessage;
 use crate::sfu::leg::{FRAGMENT_LIMIT, Leg, LegOutput, Maker, Packet, Sent};
 use crate::sfu::room::{ConnectionId, Forward, Input, LegCommand, LegId, LegSetup, Output, Rooms};
+use crate::transport::stun::binding_request;
 use crossbeam_channel::Receiver;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -200,7 +200,7 @@ impl Worker {
             let now = clock::now(self.start);
             let datagram = self.socket.datagram(index, *length);
             // A STUN request says itself whose it is; all else comes from an address that one came from.
-            let fragment = addressed_fragment(datagram);
+            let fragment = binding_request(datagram).and_then(|check| check.addressed_fragment());
             let id = match fragment {
                 Some(fragment) => self.by_fragment.get(fragment),
                 None => self.by_address.get(source),

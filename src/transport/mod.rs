@@ -2,12 +2,13 @@
 //!
 //! `secure` is the real one, on str0m's control plane; media packets never pass through it, only their keys come out.
 //! `modelled` has the same flights, sizes and timers without crypto, for the simulated world. A [`Transport`] is either,
-//! as its [`Factory`] decides, so that nobody above has to know.
+//! as its [`Factory`] decides, so that nobody above has to know. `stun` reads and writes the messages of ICE's checks.
 
 pub mod dtls;
 mod event;
 pub mod modelled;
 pub mod secure;
+pub mod stun;
 
 pub use event::{Event, Output};
 pub use modelled::Modelled;

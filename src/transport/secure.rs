@@ -4,7 +4,7 @@
 //! datagram of str0m's own whose first byte is ≥ 128 is dropped, because two contexts on one key would repeat nonces.
 
 use super::dtls::{self, KeySlot};
-use super::{End, Event, Output};
+use super::{End, Event, Output, stun};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Cause, Credentials, Setup, TransportParameters};
 use crate::rtp::srtp;
@@ -67,8 +67,8 @@ pub struct Secure {
     restarting: bool,
     outputs: VecDeque<Output>,
     timeout: Option<Instant>,
-    /// The newest unanswered binding request: the first bytes of its transaction id, and when it was sent.
-    asked: Option<([u8; 8], Instant)>,
+    /// The newest unanswered binding request: its transaction id, and when it was sent.
+    asked: Option<([u8; 12], Instant)>,
     /// Where the check at hand came from, if it nominates its pair.
     nominating: Option<SocketAddr>,
     ice_connected: bool,
@@ -262,7 +262,8 @@ impl Secure {
             return;
         }
         self.note_answer(now, bytes);
-        self.nominating = (self.end != End::Participant && nominates(bytes)).then_some(source);
+        let is_nominating = stun::binding_request(bytes).is_some_and(|check| check.nominates());
+        self.nominating = (self.end != End::Participant && is_nominating).then_some(source);
         let Ok(contents) = bytes.try_into() else { return };
         let receive = Receive { proto: Protocol::Udp, source, destination: self.local, contents };
         let at = self.factory.machine_time(now);
@@ -346,11 +347,11 @@ impl Secure {
         match bytes.first() {
             Some(0..=3) => {
                 // Its integrity was right: a server follows a participant whose address changed (RFC 8445 §7.3.1.5).
-                if self.nominating == Some(to) && transaction(bytes, BINDING_SUCCESS).is_some() {
+                if self.nominating == Some(to) && stun::binding_success(bytes).is_some() {
                     self.peer = Some(to);
                 }
-                if let Some(id) = transaction(bytes, BINDING_REQUEST) {
-                    self.asked = Some((id, now));
+                if let Some(request) = stun::binding_request(bytes) {
+                    self.asked = Some((request.transaction(), now));
                 }
             }
             Some(20..=63) => self.peer = Some(to),
@@ -361,8 +362,8 @@ impl Secure {
     }
 
     fn note_answer(&mut self, now: Instant, bytes: &[u8]) {
-        if let (Some((asked, at)), Some(id)) = (self.asked, transaction(bytes, BINDING_SUCCESS))
-            && asked == id
+        if let (Some((asked, at)), Some(answer)) = (self.asked, stun::binding_success(bytes))
+            && asked == answer.transaction()
         {
             self.asked = None;
             self.outputs.push_back(Output::Event(Event::RoundTrip(now.saturating_since(at))));
@@ -403,36 +404,6 @@ impl Secure {
             self.timeout = None;
         }
     }
-}
-
-/// STUN message types (RFC 8489 §5).
-const BINDING_REQUEST: u16 = 0x0001;
-const BINDING_SUCCESS: u16 = 0x0101;
-
-/// The attribute that nominates a pair (RFC 8445 §16.1).
-const USE_CANDIDATE: u16 = 0x0025;
-
-/// Whether `bytes` is a binding request that nominates its pair.
-fn nominates(bytes: &[u8]) -> bool {
-    if transaction(bytes, BINDING_REQUEST).is_none() {
-        return false;
-    }
-    let mut rest = &bytes[20..];
-    while let Some(&[k0, k1, l0, l1]) = rest.first_chunk::<4>() {
-        if u16::from_be_bytes([k0, k1]) == USE_CANDIDATE {
-            return true;
-        }
-        let length = usize::from(u16::from_be_bytes([l0, l1])).next_multiple_of(4);
-        rest = rest.get(4 + length..).unwrap_or_default();
-    }
-    false
-}
-
-/// The first eight bytes of the transaction id, when `bytes` is a STUN message of this type.
-fn transaction(bytes: &[u8], kind: u16) -> Option<[u8; 8]> {
-    let header = bytes.get(..20)?;
-    let message = u16::from_be_bytes([header[0], header[1]]);
-    (message == kind).then(|| header[8..16].try_into().expect("eight bytes were sliced"))
 }
 
 #[cfg(test)]

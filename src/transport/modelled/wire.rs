@@ -2,12 +2,9 @@
 //! real one's. Sizes were read from str0m 0.25 with dimpl 0.9, ECDSA certificates and AES-128-GCM.
 
 use crate::rtp::bytes::sum;
+use crate::transport::stun::{self, ATTRIBUTE_HEADER_LEN, Message};
 
-/// STUN's magic cookie (RFC 8489 §5).
-const MAGIC: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
-/// USERNAME and USE-CANDIDATE (RFC 8489 §14.3, RFC 8445 §16.1), and an attribute that any receiver may ignore.
-const USERNAME: u16 = 0x0006;
-const USE_CANDIDATE: u16 = 0x0025;
+/// An attribute that any receiver may ignore (RFC 8489 §14).
 const FILLER: u16 = 0x8022;
 
 /// A binding request with USERNAME, PRIORITY, ICE-CONTROLLING, MESSAGE-INTEGRITY and FINGERPRINT.
@@ -16,9 +13,6 @@ const REQUEST_LEN: usize = 112;
 const RESPONSE_LEN: usize = 64;
 /// Bytes of the sum at the end of a message.
 const SUM_LEN: usize = 8;
-/// A header of a STUN message, of one of its attributes.
-const STUN_HEADER: usize = 20;
-const ATTRIBUTE_HEADER: usize = 4;
 
 /// A handshake flight of DTLS 1.2 with client authentication (RFC 6347 §4.2.4, without a cookie exchange), each in one
 /// datagram.
@@ -90,71 +84,38 @@ pub(super) enum Stun<'a> {
 impl<'a> Stun<'a> {
     /// Reads a message; `None` when it is nothing that concerns us.
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
-        let header = bytes.first_chunk::<STUN_HEADER>()?;
-        if header[4..8] != MAGIC || !is_whole(bytes) {
-            return None;
-        }
-        let transaction = *header.last_chunk()?;
-        match [header[0], header[1]] {
-            [0x01, 0x01] => Some(Self::Response { transaction }),
-            [0x00, 0x01] => {
-                let (mut fragment, mut nominates, mut rest) = (None, false, &bytes[STUN_HEADER..]);
-                while let Some((kind, value, after)) = attribute(rest) {
-                    match kind {
-                        USERNAME => fragment = str::from_utf8(value).ok()?.split(':').next(),
-                        USE_CANDIDATE => nominates = true,
-                        _ => {}
-                    }
-                    rest = after;
-                }
-                Some(Self::Request { transaction, fragment: fragment?, nominates })
+        let message = Message::parse(bytes).filter(|_| is_whole(bytes))?;
+        let transaction = message.transaction();
+        match message.kind() {
+            stun::BINDING_SUCCESS => Some(Self::Response { transaction }),
+            stun::BINDING_REQUEST => {
+                let fragment = message.addressed_fragment()?;
+                Some(Self::Request { transaction, fragment, nominates: message.nominates() })
             }
             _ => None,
         }
     }
 }
 
-/// The first attribute, its kind and value, and what is behind it.
-fn attribute(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let &[k0, k1, l0, l1] = bytes.first_chunk::<ATTRIBUTE_HEADER>()?;
-    let length = usize::from(u16::from_be_bytes([l0, l1]));
-    let value = bytes.get(ATTRIBUTE_HEADER..ATTRIBUTE_HEADER + length)?;
-    let after = bytes.get(ATTRIBUTE_HEADER + length.next_multiple_of(4)..).unwrap_or_default();
-    Some((u16::from_be_bytes([k0, k1]), value, after))
-}
-
 /// A binding request of `transaction` to who has the fragment `remote`, from who has `local`.
 pub(super) fn request(transaction: [u8; 12], remote: &str, local: &str, nominates: bool) -> Vec<u8> {
-    let mut bytes = begin([0x00, 0x01], transaction);
-    push(&mut bytes, USERNAME, format!("{remote}:{local}").as_bytes());
+    let mut bytes = stun::begin(stun::BINDING_REQUEST, transaction);
+    stun::push_attribute(&mut bytes, stun::USERNAME, format!("{remote}:{local}").as_bytes());
     if nominates {
-        push(&mut bytes, USE_CANDIDATE, &[]);
+        stun::push_attribute(&mut bytes, stun::USE_CANDIDATE, &[]);
     }
-    end(bytes, REQUEST_LEN + if nominates { ATTRIBUTE_HEADER } else { 0 })
+    end(bytes, REQUEST_LEN + if nominates { ATTRIBUTE_HEADER_LEN } else { 0 })
 }
 
 /// The answer to a binding request.
 pub(super) fn response(transaction: [u8; 12]) -> Vec<u8> {
-    end(begin([0x01, 0x01], transaction), RESPONSE_LEN)
+    end(stun::begin(stun::BINDING_SUCCESS, transaction), RESPONSE_LEN)
 }
 
-fn begin(kind: [u8; 2], transaction: [u8; 12]) -> Vec<u8> {
-    [&kind[..], &[0, 0], &MAGIC, &transaction].concat()
-}
-
-fn push(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    bytes.extend_from_slice(&kind.to_be_bytes());
-    bytes.extend_from_slice(&(value.len() as u16).to_be_bytes());
-    bytes.extend_from_slice(value);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-}
-
-/// Fills a message up to `len` bytes and writes its length, and at its end the sum that stands for its integrity.
+/// Fills a message up to `len` bytes and writes at its end the sum that stands for its integrity.
 fn end(mut bytes: Vec<u8>, len: usize) -> Vec<u8> {
-    let room = len.saturating_sub(bytes.len() + ATTRIBUTE_HEADER).max(SUM_LEN).next_multiple_of(4);
-    push(&mut bytes, FILLER, &vec![0; room]);
-    let length = (bytes.len() - STUN_HEADER) as u16;
-    bytes[2..4].copy_from_slice(&length.to_be_bytes());
+    let room = len.saturating_sub(bytes.len() + ATTRIBUTE_HEADER_LEN).max(SUM_LEN).next_multiple_of(4);
+    stun::push_attribute(&mut bytes, FILLER, &vec![0; room]);
     let body = bytes.len() - SUM_LEN;
     let sum = sum(&bytes[..body]).to_le_bytes();
     bytes[body..].copy_from_slice(&sum);
@@ -204,7 +165,7 @@ mod tests {
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
             let _ = (Stun::read(&bytes), Flight::read(&bytes));
             let mut request = request([1; 12], "a", "b", true);
-            request.truncate(STUN_HEADER);
+            request.truncate(stun::HEADER_LEN);
             request.extend(bytes);
             let _ = Stun::read(&request);
         }
