@@ -3,7 +3,7 @@
 use super::faults::Firewall;
 use super::item::{DownItem, UpItem};
 use crate::clock::Instant;
-use crate::plan::network::placed;
+use crate::plan::network::{NetworkChange, placed};
 use crate::plan::{FaultKind, NetworkPlan, Outage, Plan, Ports};
 use crate::seed::Seed;
 use netem::{Link, LinkConfig, OutageMode};
@@ -16,7 +16,8 @@ pub struct Network {
     pub down: Link<DownItem>,
     /// Where in every trace the start of the run is, in 2⁻⁶⁴ of it.
     place: u64,
-    changes: Vec<Change>,
+    /// By time.
+    changes: Vec<(Instant, Change)>,
     next: usize,
     outages: (u32, u32),
     pauses: (u32, u32),
@@ -35,25 +36,12 @@ impl std::fmt::Debug for Network {
     }
 }
 
-/// One change of the timeline, by time.
 #[derive(Clone, Debug)]
-struct Change {
-    at: Instant,
-    what: What,
-}
-
-#[derive(Clone, Debug)]
-enum What {
-    /// Index of the plan's step.
-    Step(usize),
-    Begin(Outage),
-    End(Outage),
+enum Change {
+    /// The path itself changes.
+    Path(NetworkChange),
     /// A fault of packets begins (false) or ends.
-    Fault {
-        fault: u16,
-        ends: bool,
-        effect: Effect,
-    },
+    Fault { fault: u16, ends: bool, effect: Effect },
 }
 
 /// What a fault does to packets.
@@ -85,18 +73,7 @@ impl Network {
     #[must_use]
     pub fn new(plan: &NetworkPlan, outages: &[Outage], seed: &Seed) -> Self {
         let first = &plan.steps[0];
-        let mut changes: Vec<Change> = plan
-            .steps
-            .iter()
-            .enumerate()
-            .skip(1)
-            .map(|(index, step)| Change { at: step.at, what: What::Step(index) })
-            .collect();
-        for outage in outages {
-            changes.push(Change { at: outage.at, what: What::Begin(*outage) });
-            changes.push(Change { at: outage.at + outage.length, what: What::End(*outage) });
-        }
-        changes.sort_by_key(|change| change.at);
+        let changes = plan.changes(outages).into_iter().map(|(at, change)| (at, Change::Path(change))).collect();
         let place = seed.child("phase").bits();
         Self {
             up: Link::new(placed(&first.up, place), seed.child("up")),
@@ -137,10 +114,10 @@ impl Network {
                 | FaultKind::NatRebind => continue,
             };
             for (at, ends) in [(it.at, false), (it.until, true)] {
-                self.changes.push(Change { at, what: What::Fault { fault, ends, effect: effect.clone() } });
+                self.changes.push((at, Change::Fault { fault, ends, effect: effect.clone() }));
             }
         }
-        self.changes.sort_by_key(|change| change.at);
+        self.changes.sort_by_key(|(at, _)| *at);
         self
     }
 
@@ -171,22 +148,22 @@ impl Network {
     /// When the next change is due.
     #[must_use]
     pub fn next_change(&self) -> Option<Instant> {
-        self.changes.get(self.next).map(|change| change.at)
+        self.changes.get(self.next).map(|(at, _)| *at)
     }
 
     /// Applies the changes that are due; true when there were any.
     pub fn handle_timeout(&mut self, now: Instant, plan: &NetworkPlan) -> bool {
         let before = self.next;
-        while let Some(change) = self.changes.get(self.next).filter(|change| change.at <= now).cloned() {
+        while let Some((at, change)) = self.changes.get(self.next).filter(|(at, _)| *at <= now).cloned() {
             self.next += 1;
-            match change.what {
-                What::Step(index) => {
-                    self.up.apply(change.at, placed(&plan.steps[index].up, self.place));
-                    self.down.apply(change.at, placed(&plan.steps[index].down, self.place));
+            match change {
+                Change::Path(NetworkChange::Step(index)) => {
+                    self.up.apply(at, placed(&plan.steps[index].up, self.place));
+                    self.down.apply(at, placed(&plan.steps[index].down, self.place));
                 }
-                What::Begin(outage) => self.count_outage(change.at, &outage, 1),
-                What::End(outage) => self.count_outage(change.at, &outage, -1),
-                What::Fault { fault, ends, effect } => self.count_fault(change.at, fault, ends, &effect),
+                Change::Path(NetworkChange::Begin(outage)) => self.count_outage(at, &outage, 1),
+                Change::Path(NetworkChange::End(outage)) => self.count_outage(at, &outage, -1),
+                Change::Fault { fault, ends, effect } => self.count_fault(at, fault, ends, &effect),
             }
         }
         before != self.next

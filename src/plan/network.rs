@@ -25,6 +25,29 @@ impl NetworkPlan {
         };
         format!("up {}; down {}{changes}", describe(&first.up), describe(&first.down))
     }
+
+    /// What changes after the start, by time, for one whose outages are these. At one time new conditions come first,
+    /// then what ends, then what begins, so that one outage of a direction may follow another at once.
+    #[must_use]
+    pub fn changes(&self, outages: &[Outage]) -> Vec<(Instant, NetworkChange)> {
+        let steps = self.steps.iter().enumerate().skip(1).map(|(index, step)| (step.at, NetworkChange::Step(index)));
+        let ends = outages.iter().map(|outage| (outage.at + outage.length, NetworkChange::End(*outage)));
+        let begins = outages.iter().map(|outage| (outage.at, NetworkChange::Begin(*outage)));
+        let mut changes: Vec<_> = steps.chain(ends).chain(begins).collect();
+        changes.sort_by_key(|(at, _)| *at);
+        changes
+    }
+}
+
+/// One change of a path while it is in use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NetworkChange {
+    /// The conditions become those of the step of this index.
+    Step(usize),
+    /// An outage begins.
+    Begin(Outage),
+    /// An outage ends.
+    End(Outage),
 }
 
 /// One direction in words: what a packet meets, in the order in which it meets it.
@@ -157,6 +180,23 @@ pub struct Outage {
 mod tests {
     use super::*;
     use netem::{CoDel, Mahimahi};
+
+    #[test]
+    fn at_one_time_conditions_change_first_and_an_outage_ends_before_the_next_begins() {
+        let step = |at| NetworkStep { at, up: LinkConfig::default(), down: LinkConfig::default() };
+        let at = Instant::from_secs;
+        let plan = NetworkPlan { name: "x".to_owned(), steps: vec![step(at(0)), step(at(4))] };
+        let outage = |from| Outage { at: at(from), length: Duration::from_secs(2), up: true, down: true, pause: false };
+        let (first, second) = (outage(2), outage(4));
+        let expected = [
+            (at(2), NetworkChange::Begin(first)),
+            (at(4), NetworkChange::Step(1)),
+            (at(4), NetworkChange::End(first)),
+            (at(4), NetworkChange::Begin(second)),
+            (at(6), NetworkChange::End(second)),
+        ];
+        assert_eq!(plan.changes(&[first, second]), expected);
+    }
 
     #[test]
     fn a_path_is_described_in_the_order_in_which_a_packet_meets_it() {

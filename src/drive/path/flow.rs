@@ -3,7 +3,7 @@
 use super::socket::Socket;
 use crate::clock::{Duration, Instant};
 use crate::plan::alone::Alone;
-use crate::plan::network::placed;
+use crate::plan::network::{NetworkChange, placed};
 use crate::plan::{NetworkPlan, Outage};
 use crate::rtp::bytes::flip_bit;
 use crate::seed::Seed;
@@ -55,30 +55,15 @@ pub struct Flow {
     /// Where in every trace the start is, in 2⁻⁶⁴ of it.
     place: u64,
     heard: Instant,
-    changes: Vec<(Instant, Change)>,
+    changes: Vec<(Instant, NetworkChange)>,
     next: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Change {
-    /// The plan's step of this index.
-    Step(usize),
-    /// An outage begins, or ends.
-    Outage(Outage, bool),
 }
 
 impl Flow {
     /// A client that was heard of for the first time at `now`: it finds the conditions of then.
     pub fn new(client: SocketAddr, socket: Socket, network: &Alone, seed: Seed, now: Instant) -> Self {
         let first = &network.plan.steps[0];
-        let steps = network.plan.steps.iter().enumerate().skip(1).map(|(index, step)| (step.at, Change::Step(index)));
-        let mut changes: Vec<(Instant, Change)> = steps.collect();
-        for outage in network.outages(seed) {
-            changes.push((outage.at, Change::Outage(outage, true)));
-            changes.push((outage.at + outage.length, Change::Outage(outage, false)));
-        }
-        // Stable, and outages of one direction never overlap: where one ends as the next begins, the end comes first.
-        changes.sort_by_key(|(at, change)| (*at, matches!(change, Change::Outage(_, true))));
+        let changes = network.plan.changes(&network.outages(seed));
         let (up, down, place) = (seed.child("up"), seed.child("down"), seed.child("phase").bits());
         let mut flow = Self {
             client,
@@ -117,24 +102,29 @@ impl Flow {
         while let Some((at, change)) = self.changes.get(self.next).copied().filter(|(at, _)| *at <= now) {
             self.next += 1;
             match change {
-                Change::Step(index) => {
+                NetworkChange::Step(index) => {
                     self.up.apply(at, placed(&plan.steps[index].up, self.place));
                     self.down.apply(at, placed(&plan.steps[index].down, self.place));
                 }
-                Change::Outage(outage, begins) => {
+                NetworkChange::Begin(outage) => {
                     let mode = if outage.pause { OutageMode::Pause } else { OutageMode::Drop };
-                    let mode = begins.then_some(mode);
-                    if outage.up {
-                        self.up.set_outage(at, mode);
-                    }
-                    if outage.down {
-                        self.down.set_outage(at, mode);
-                    }
+                    self.set_outage(at, &outage, Some(mode));
                 }
+                NetworkChange::End(outage) => self.set_outage(at, &outage, None),
             }
         }
         self.up.handle_timeout(now);
         self.down.handle_timeout(now);
+    }
+
+    /// Outages of one direction never overlap: what ends is what was on.
+    fn set_outage(&mut self, at: Instant, outage: &Outage, mode: Option<OutageMode>) {
+        if outage.up {
+            self.up.set_outage(at, mode);
+        }
+        if outage.down {
+            self.down.set_outage(at, mode);
+        }
     }
 
     /// Whether it was silent for `idle` and nothing of it is on its way.
