@@ -6,7 +6,10 @@
 //! Unlike A.1 a long outage is loss, not a restart, when the RTP time moved on as the clock did; anything else that jumps
 //! is believed on its second packet.
 
+use super::jitter::Jitter;
+use super::rtt::Echo;
 use crate::clock::{Duration, Instant};
+use crate::rtp::rtcp::ReportBlock;
 
 /// How many packets behind the newest are remembered.
 pub const WINDOW: i64 = 2048;
@@ -233,6 +236,21 @@ impl Arrivals {
         }
     }
 
+    /// The report block on the stream `ssrc` to send at `now` (RFC 3550 §6.4.1); begins the next interval.
+    pub fn report_block(&mut self, now: Instant, ssrc: u32, jitter: &Jitter, echo: &Echo) -> ReportBlock {
+        let LossFields { fraction, cumulative, highest } = self.report();
+        let (last_sender_report, delay_since) = echo.fields(now);
+        ReportBlock {
+            ssrc,
+            fraction_lost: fraction,
+            cumulative_lost: cumulative,
+            highest_sequence: highest,
+            jitter: jitter.clock_units(),
+            last_sender_report,
+            delay_since,
+        }
+    }
+
     fn begin(&mut self, number: i64) {
         self.started = true;
         self.base = number;
@@ -318,6 +336,29 @@ mod tests {
         assert_eq!((fields.fraction, fields.cumulative), ((4 * 256 / 6) as u8, 4));
         feed(&mut arrivals, &[4, 5]);
         assert_eq!(arrivals.report().fraction, 0, "a report speaks of its own interval");
+    }
+
+    #[test]
+    fn a_report_block_says_what_was_lost_how_even_it_came_and_what_is_echoed() {
+        let (mut arrivals, mut jitter, mut echo) = (Arrivals::new(90_000), Jitter::new(90_000), Echo::default());
+        feed(&mut arrivals, &[65_534, 3]);
+        for (at, rtp_time) in [(0, 0), (24, 720)] {
+            jitter.handle_packet(Instant::from_millis(at), rtp_time);
+        }
+        echo.handle_sender_report(0xABCD_0123, Instant::from_secs(1));
+        let first = arrivals.report_block(Instant::from_millis(1_500), 7, &jitter, &echo);
+        let expected = ReportBlock {
+            ssrc: 7,
+            fraction_lost: (4 * 256 / 6) as u8,
+            cumulative_lost: 4,
+            highest_sequence: 65_539,
+            jitter: 16 * 90 / 16,
+            last_sender_report: 0xABCD_0123,
+            delay_since: 1 << 15,
+        };
+        assert_eq!(first, expected);
+        let second = arrivals.report_block(Instant::from_secs(2), 7, &jitter, &echo);
+        assert_eq!((second.fraction_lost, second.cumulative_lost), (0, 4), "a report speaks of its own interval");
     }
 
     #[test]

@@ -175,17 +175,7 @@ impl Stream {
         if !self.arrivals.is_started() {
             return None;
         }
-        let fields = self.arrivals.report();
-        let (last_sender_report, delay_since) = self.echo.fields(now);
-        Some(ReportBlock {
-            ssrc: self.ssrc,
-            fraction_lost: fields.fraction,
-            cumulative_lost: fields.cumulative,
-            highest_sequence: fields.highest,
-            jitter: self.jitter.clock_units(),
-            last_sender_report,
-            delay_since,
-        })
+        Some(self.arrivals.report_block(now, self.ssrc, &self.jitter, &self.echo))
     }
 
     /// The round trip to who repairs, for the timing of NACKs and for the score of sound without stamps.

@@ -282,16 +282,6 @@ impl Incoming {
     }
 
     fn block(&mut self, now: Instant) -> ReportBlock {
-        let fields = self.arrivals.report();
-        let (last_sender_report, delay_since) = self.echo.fields(now);
-        ReportBlock {
-            ssrc: self.ssrc,
-            fraction_lost: fields.fraction,
-            cumulative_lost: fields.cumulative,
-            highest_sequence: fields.highest,
-            jitter: self.jitter.clock_units(),
-            last_sender_report,
-            delay_since,
-        }
+        self.arrivals.report_block(now, self.ssrc, &self.jitter, &self.echo)
     }
 }
