@@ -1,19 +1,20 @@
 //! One live run from its plan to its outcome.
 
-use super::assemble::{self, Gathered};
 use super::clock::RunClock;
 use super::clock::pause_thread;
 use super::hands::Hands;
 use super::limits;
 use super::machine::{self, Canary, CpuTimes};
-use super::progress::Progress;
 use super::socket::Sources;
 use super::target::{Addresses, Patience, ProcessSpawn, ReferenceSpawn, Target};
-use super::worker::{Command, Connections, Report, Worker, WorkerResult};
+use super::worker::{Command, Connections, Report, Worker};
 use crate::client::{Milestone, Shared};
 use crate::clock::{Duration, Instant};
+use crate::drive::assemble::{self, Gathered};
 use crate::drive::carry::Carrier;
 use crate::drive::closed::{Closed, Move};
+use crate::drive::progress::Progress;
+use crate::drive::reports::WorkerResult;
 use crate::drive::status::Status;
 use crate::outcome::{Ending, Outcome};
 use crate::plan::Plan;
@@ -116,7 +117,7 @@ pub fn run(
     if cut_off > 0 {
         on_warning(&format!("{cut_off} messages of leaving were still under way when the run ended"));
     }
-    progress.take_reports(&crew);
+    crew.take_reports(&mut progress, |_, _| {});
     if let Some(target) = target {
         target.stop(Duration::from_secs(2));
     }
@@ -250,8 +251,17 @@ impl Crew {
         self.threads.iter().any(JoinHandle::is_finished)
     }
 
-    pub(super) fn try_report(&self) -> Option<Report> {
-        self.reports.try_recv().ok()
+    /// Takes in what the workers have reported; `on_milestone` hears of every session.
+    fn take_reports(&self, progress: &mut Progress, mut on_milestone: impl FnMut(u32, Milestone)) {
+        while let Ok(report) = self.reports.try_recv() {
+            match report {
+                Report::Milestone(participant, milestone) => {
+                    progress.note(participant, milestone);
+                    on_milestone(participant, milestone);
+                }
+                Report::Interval(report) => progress.add(*report),
+            }
+        }
     }
 
     /// Ends the run for all workers and takes what they leave behind, and a sentence on those who left nothing.
@@ -301,10 +311,9 @@ fn coordinate(
     let mut ending = Ending::default();
     loop {
         let now = clock.now();
-        progress.take_reports(crew);
-        for (participant, milestone) in progress.drain_milestones() {
+        crew.take_reports(progress, |participant, milestone| {
             tell_closed(&mut closed, shared, now, participant, milestone);
-        }
+        });
         fill_places(&mut closed, crew, now);
         if let Some(gone) = target.as_mut().and_then(Target::try_exit) {
             ending.target_gone = Some(format!("The target {gone}."));
@@ -314,7 +323,7 @@ fn coordinate(
             ending.generator_gone = Some("A media worker of ours ended before the run did.".to_owned());
         }
         if progress.is_due(now, crew.threads.len()) {
-            progress.sample(now, shared, target.as_mut());
+            progress.sample(now, shared, target.as_ref().and_then(Target::sample), machine::own_usage());
             ending.aborted_by = progress.judge(now, shared);
             on_status(progress.status());
         }

@@ -4,12 +4,12 @@
 //! can be interrupted; whatever the run left undone (a process that stands still) is undone when it ends.
 
 use super::coordinate::{Crew, start_target};
-use super::progress::Progress;
 use super::target::{Addresses, Target};
 use super::worker::Command;
 use crate::client::Shared;
 use crate::clock::{Duration, Instant};
 use crate::drive::acts::{Act, acts};
+use crate::drive::progress::Progress;
 use crate::outcome::{Ending, RunEvent};
 use crate::plan::Plan;
 use std::sync::Arc;

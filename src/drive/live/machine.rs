@@ -6,6 +6,7 @@
 
 use super::clock::{RunClock, pause_thread};
 use crate::clock::{Duration, Instant};
+use crate::drive::reports::Usage;
 use crate::outcome::Environment;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
@@ -42,15 +43,6 @@ pub fn cores() -> u32 {
     let allowed = sched_getaffinity(Pid::from_raw(0))
         .map_or(1, |set| (0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).count());
     u32::try_from(allowed).unwrap_or(u32::MAX).max(1)
-}
-
-/// What processes have used since they began, and hold now.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
-pub struct Usage {
-    /// CPU time, user and system, seconds; a step of 10 ms.
-    pub cpu_seconds: f64,
-    /// Resident memory, bytes.
-    pub rss_bytes: u64,
 }
 
 /// What this process has used; `None` where /proc hides it.

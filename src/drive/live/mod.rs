@@ -3,8 +3,6 @@
 //! The coordinator starts the target, hands each worker its participants, gathers their intervals, fills the places of
 //! closed populations, and puts the outcome together. It prints nothing: whoever called it is told the status.
 
-pub(in crate::drive) mod assemble;
-mod board;
 pub mod clock;
 mod coordinate;
 pub mod drops;
@@ -12,9 +10,7 @@ mod hands;
 pub mod limits;
 pub mod machine;
 pub mod message;
-mod planned;
 pub mod poller;
-pub(in crate::drive) mod progress;
 pub mod socket;
 mod starts;
 pub mod target;

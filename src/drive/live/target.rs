@@ -5,9 +5,10 @@
 //! for the question whether it is ready.
 
 use super::clock::{RunClock, pause_thread};
-use super::machine::{self, Usage};
+use super::machine;
 use crate::clock::{Duration, Instant};
 use crate::conference::LegKind;
+use crate::drive::reports::Usage;
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::signal::{Signal, killpg};

@@ -6,7 +6,7 @@
 mod ending;
 mod reading;
 
-pub use super::message::{Command, Connections, IntervalReport, Report, WorkerResult};
+pub use super::message::{Command, Connections, Report};
 
 use super::clock::{RunClock, Ticker, WallPair, thread_cpu};
 use super::socket::{MediaSocket, Sources};
@@ -14,6 +14,7 @@ use super::starts::{Due, Starts};
 use crate::client::{Client, Order, Shared, Sink, Snapshot};
 use crate::clock::{Duration, Instant};
 use crate::drive::carry::Ticket;
+use crate::drive::reports::{IntervalReport, WANTED_BUFFER, WorkerResult};
 use crate::metrics::Recorder;
 use crate::metrics::catalog::Metric;
 use crate::metrics::labels::Key;
@@ -29,9 +30,6 @@ const HANDSHAKE_BUDGET: Duration = Duration::from_micros(400);
 const SEND_EVERY: Duration = Duration::from_micros(250);
 /// The most legs that a token tells apart.
 const LEG_BITS: u32 = 8;
-/// Receive buffer asked for, bytes: a thousand packets of 1,200, the kernel's bookkeeping included.
-pub const WANTED_BUFFER: usize = 1 << 21;
-
 /// Datagrams that go out in one call at most (UDP GSO).
 const MAX_BURST: usize = 64;
 

@@ -20,9 +20,8 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-use super::live::assemble::{self, Gathered};
-use super::live::message::Report;
-use super::live::progress::Progress;
+use super::assemble::{self, Gathered};
+use super::progress::Progress;
 use super::status::Status;
 use crate::client::Shared;
 use crate::clock::Instant;
@@ -138,7 +137,7 @@ fn simulate(
     for team in teams {
         let left = team.leave(&shared);
         left.story.iter().for_each(|line| on_story(line));
-        left.milestones.into_iter().for_each(|(who, what)| progress.take(Report::Milestone(who, what)));
+        left.milestones.into_iter().for_each(|(who, what)| progress.note(who, what));
         progress.events.extend(left.events);
         lost = (lost.0 + left.lost.0, lost.1 + left.lost.1);
         results.push(left.result);
@@ -213,12 +212,10 @@ fn end_interval(
     for team in reports {
         team.story.iter().for_each(|line| (told.on_story)(line));
         intervals.iter_mut().for_each(|kept| kept.push(team.report.interval.clone()));
-        team.milestones.into_iter().for_each(|(who, what)| progress.take(Report::Milestone(who, what)));
-        progress.take(Report::Interval(Box::new(team.report)));
+        team.milestones.into_iter().for_each(|(who, what)| progress.note(who, what));
+        progress.add(team.report);
         busy.extend(team.busy);
     }
-    // Closed populations know already: their islands told them at once.
-    drop(progress.drain_milestones());
     busy.sort_by_key(|(island, _)| *island);
     let cores = (!busy.is_empty()).then(|| busy.iter().map(|(_, busy)| busy).sum());
     progress.sample_modelled(now, shared, cores);

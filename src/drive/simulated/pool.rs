@@ -4,8 +4,8 @@
 //! quantiles. How far seeds lie apart stands beside it: every threshold's value in each run.
 
 use super::{Options, Part, SimulateError, Simulated, note_losses, shared, simulate};
-use crate::drive::live::assemble::{self, Gathered};
-use crate::drive::live::progress::Progress;
+use crate::drive::assemble::{self, Gathered};
+use crate::drive::progress::Progress;
 use crate::metrics::catalog::Kind;
 use crate::outcome::{Ending, Evidence, Health, Names, Outcome, RunTimes, SeedOutcome, Verdict, judge, verdict};
 use crate::plan::{Forecast, Plan};

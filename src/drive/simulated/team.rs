@@ -8,7 +8,7 @@ use super::island::Island;
 use super::world::World;
 use crate::client::{Client, Milestone, Shared, Sink};
 use crate::clock::{Duration, Instant};
-use crate::drive::live::message::{IntervalReport, WorkerResult};
+use crate::drive::reports::{IntervalReport, WorkerResult};
 use crate::metrics::Recorder;
 use crate::outcome::RunEvent;
 use std::sync::Arc;

@@ -1,13 +1,10 @@
-//! How a run stands: what the workers report each interval, put together for the series, the panel and aborts.
+//! How a run stands: what its parts report each interval, put together for the series, the panel and aborts.
 
 use super::board::{Board, planned_series};
-use super::coordinate::Crew;
-use super::machine::{self, Usage};
-use super::target::Target;
-use super::worker::{IntervalReport, Report};
+use super::reports::{IntervalReport, Usage};
+use super::status::Status;
 use crate::client::{Milestone, Shared};
 use crate::clock::{Duration, Instant};
-use crate::drive::status::Status;
 use crate::metrics::catalog::Metric;
 use crate::metrics::labels::Key;
 use crate::metrics::{Interval, Recorded, Recorder};
@@ -50,7 +47,6 @@ pub(in crate::drive) struct Progress {
     /// Participants who have arrived, however often.
     pub arrived: u64,
     seen: BTreeSet<u32>,
-    milestones: Vec<(u32, Milestone)>,
     abort: AbortWatch,
     interval: Duration,
     next: u32,
@@ -87,7 +83,6 @@ impl Progress {
             failed: 0,
             arrived: 0,
             seen: BTreeSet::new(),
-            milestones: Vec::new(),
             abort: AbortWatch::new(&plan.thresholds),
             interval: plan.output.interval,
             next: 0,
@@ -98,26 +93,8 @@ impl Progress {
         }
     }
 
-    /// Takes in what the workers reported.
-    pub fn take_reports(&mut self, crew: &Crew) {
-        while let Some(report) = crew.try_report() {
-            self.take(report);
-        }
-    }
-
-    /// Takes in one report.
-    pub fn take(&mut self, report: Report) {
-        match report {
-            Report::Milestone(participant, milestone) => {
-                self.note(participant, milestone);
-                self.milestones.push((participant, milestone));
-            }
-            Report::Interval(report) => self.add(*report),
-        }
-    }
-
-    /// Counts people, not sessions: who comes back has arrived once.
-    fn note(&mut self, participant: u32, milestone: Milestone) {
+    /// Takes in that something happened to a participant. Counts people, not sessions: who comes back has arrived once.
+    pub fn note(&mut self, participant: u32, milestone: Milestone) {
         match milestone {
             Milestone::Joining => self.arrived += u64::from(self.seen.insert(participant)),
             Milestone::Failed => self.failed += 1,
@@ -125,7 +102,8 @@ impl Progress {
         }
     }
 
-    fn add(&mut self, report: IntervalReport) {
+    /// Takes in one interval of one part.
+    pub fn add(&mut self, report: IntervalReport) {
         let heads = self.heads.entry(report.interval.index).or_default();
         heads.reported += 1;
         heads.joining += report.joining;
@@ -170,11 +148,6 @@ impl Progress {
         intervals.iter().for_each(|interval| self.absorb(interval.clone()));
     }
 
-    /// Milestones since the last call.
-    pub fn drain_milestones(&mut self) -> Vec<(u32, Milestone)> {
-        std::mem::take(&mut self.milestones)
-    }
-
     /// Whether an interval has ended, and all of `workers` have reported it or had their time: a part of them would look
     /// like a fall of every figure.
     pub fn is_due(&self, now: Instant, workers: usize) -> bool {
@@ -183,10 +156,10 @@ impl Progress {
         now >= end && (reported >= workers || now >= end + PATIENCE)
     }
 
-    /// Samples the SFU's process and our own.
-    pub fn sample(&mut self, now: Instant, shared: &Shared, target: Option<&mut Target>) {
+    /// Takes in what the SFU's process and our own have used, where that is known.
+    pub fn sample(&mut self, now: Instant, shared: &Shared, sfu: Option<Usage>, own: Option<Usage>) {
         let key = Key::run(shared.phase(now.saturating_sub(self.interval)));
-        let usage = target.and_then(|target| target.sample()).or(self.sfu_final.take());
+        let usage = sfu.or(self.sfu_final.take());
         if usage.is_none() {
             // One that is away uses nothing that could be shown: a gap, and no zero.
             self.forget_sfu();
@@ -198,7 +171,7 @@ impl Progress {
             let key = shared.run_key(now.saturating_sub(self.interval));
             self.record_usage(key, usage, rate, Metric::SfuCpu, Metric::SfuRss);
         }
-        if let Some(usage) = machine::own_usage() {
+        if let Some(usage) = own {
             let rate = rate(&mut self.own_before, now, usage);
             self.record_usage(key, usage, rate, Metric::HarnessProcessCpu, Metric::HarnessRss);
         }

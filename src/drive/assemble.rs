@@ -1,7 +1,7 @@
-//! The outcome of a live run, put together from what workers, coordinator and machine leave behind.
+//! The outcome of a run, put together from what its parts, its driver and the machine leave behind.
 
 use super::progress::Progress;
-use super::worker::WorkerResult;
+use super::reports::{WANTED_BUFFER, WorkerResult};
 use crate::client::Shared;
 use crate::clock::{Duration, Instant};
 use crate::conference::Cause;
@@ -211,7 +211,7 @@ fn health(
         workers: workers as u32,
         rx_drops: progress.drops,
         receive_buffer: if receive_buffer == u64::MAX { 0 } else { receive_buffer },
-        receive_buffer_full: receive_buffer >= super::worker::WANTED_BUFFER as u64,
+        receive_buffer_full: receive_buffer >= WANTED_BUFFER as u64,
         send_errors: progress.send_errors,
         opened,
         steal,
