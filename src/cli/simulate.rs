@@ -84,7 +84,7 @@ fn simulate(source: &Source<'_>, options: &RunOptions) -> Result<ExitCode, ExitC
     let watch = wall::Stopwatch::start();
     let done = match seeds {
         None => one(plan, &driving, options),
-        Some(seeds) => many(source, seeds, &driving, options)?,
+        Some(seeds) => many(source, plan, seeds, &driving, options)?,
     };
     let done = done.map_err(|error| fail(&error.to_string()))?;
     let took = watch.elapsed();
@@ -129,17 +129,18 @@ fn one(plan: Plan, driving: &simulated::Options, options: &RunOptions) -> Result
     done
 }
 
-/// Many seeds, each a run of its own, pooled.
+/// Many seeds, each a run of its own, pooled; the first one's plan is there already.
 fn many(
     source: &Source<'_>,
+    first: Plan,
     seeds: std::ops::RangeInclusive<u64>,
     driving: &simulated::Options,
     options: &RunOptions,
 ) -> Result<Result<Simulated, SimulateError>, ExitCode> {
-    let seeds: Vec<u64> = seeds.collect();
+    let mut plans = vec![first];
     // A seed may draw what cannot be: fewer arrivals than are needed, say. That is told before anything runs.
-    for &seed in &seeds {
-        source.load(Some(seed))?;
+    for seed in seeds.skip(1) {
+        plans.push(source.load(Some(seed))?.1);
     }
     let quiet = options.quiet || options.json;
     let told = |seed: u64, done: usize, of: usize, verdict: &str| {
@@ -147,8 +148,7 @@ fn many(
             let _ = writeln!(std::io::stderr().lock(), "seed {seed}: {verdict} ({done} of {of})");
         }
     };
-    let load = |seed| source.load(Some(seed)).expect("it was loaded before").1;
-    Ok(simulated::pool::run(&seeds, &load, machine::cores() as usize, driving, &told))
+    Ok(simulated::pool::run(plans, machine::cores() as usize, driving, &told))
 }
 
 /// `A..B`, both included.

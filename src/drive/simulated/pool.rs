@@ -12,34 +12,33 @@ use crate::plan::{Forecast, Plan};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Runs one scenario under several seeds, on so many threads; `load` resolves it with one of them. `on_done` is told
-/// after each: its seed, how many are done, of how many, and how it was judged. Once interrupted, no more are begun.
+/// Runs the plans of one scenario, each resolved with a seed of its own, on so many threads. `on_done` is told after each:
+/// its seed, how many are done, of how many, and how it was judged. Once interrupted, no more are begun.
 ///
 /// # Errors
 /// When none can begin.
 pub fn run(
-    seeds: &[u64],
-    load: &(dyn Fn(u64) -> Plan + Sync),
+    plans: Vec<Plan>,
     threads: usize,
     options: &Options,
     on_done: &(dyn Fn(u64, usize, usize, &str) + Sync),
 ) -> Result<Simulated, SimulateError> {
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (planned, done) = (plans.len(), AtomicUsize::new(0));
+    let next = Mutex::new(plans.into_iter().enumerate());
     let ones: Mutex<Vec<(usize, Result<One, SimulateError>)>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, seeds.len().max(1)) {
+        for _ in 0..threads.clamp(1, planned.max(1)) {
             scope.spawn(|| {
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&seed) = seeds.get(index) else { break };
+                    let Some((index, plan)) = next.lock().unwrap_or_else(PoisonError::into_inner).next() else { break };
                     // One at least is run, so that there is something to write.
                     if index > 0 && options.interrupted.load(Ordering::Relaxed) {
                         break;
                     }
-                    let one = One::run(load(seed), options);
+                    let one = One::run(plan, options);
                     let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                     if let Ok(one) = &one {
-                        on_done(seed, done, seeds.len(), one.seed.verdict.word());
+                        on_done(one.seed.seed, done, planned, one.seed.verdict.word());
                     }
                     ones.lock().unwrap_or_else(PoisonError::into_inner).push((index, one));
                 }
@@ -49,7 +48,7 @@ pub fn run(
     let mut ones = ones.into_inner().unwrap_or_else(PoisonError::into_inner);
     ones.sort_by_key(|(index, _)| *index);
     let mut ones = ones.into_iter().map(|(_, one)| one).collect::<Result<Vec<_>, _>>()?;
-    let interrupted = ones.iter().any(|one| one.part.gathered.ending.interrupted) || ones.len() < seeds.len();
+    let interrupted = ones.iter().any(|one| one.part.gathered.ending.interrupted) || ones.len() < planned;
     // A run that was cut short says other things than one that was not: it counts only where there is no other.
     if ones.iter().any(|one| !one.part.gathered.ending.interrupted) {
         ones.retain(|one| !one.part.gathered.ending.interrupted);
@@ -57,7 +56,7 @@ pub fn run(
     let whole = ones.len();
     let mut pooled = pool(ones, options, interrupted);
     if interrupted {
-        pooled.outcome.reason = format!("Ended by the user after {whole} of {} seeds.", seeds.len());
+        pooled.outcome.reason = format!("Ended by the user after {whole} of {planned} seeds.");
     }
     Ok(pooled)
 }

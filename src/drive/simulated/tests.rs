@@ -270,8 +270,8 @@ fn many_seeds_are_pooled_and_their_spread_is_kept() {
         path("delay = \"20ms\", loss = { model = \"iid\", p = 0.02 }")
     );
     let pool = |threads| {
-        let load = |seed| load(&text, seed).1;
-        pool::run(&[1, 2, 3, 4], &load, threads, &Options::default(), &|_, _, _, _| {}).expect("it begins").outcome
+        let plans = plans(&text, &[1, 2, 3, 4]);
+        pool::run(plans, threads, &Options::default(), &|_, _, _, _| {}).expect("it begins").outcome
     };
     let pooled = pool(2);
     assert_eq!(io::to_json(&pooled), io::to_json(&pool(1)), "threads change nothing");
@@ -286,9 +286,12 @@ fn many_seeds_are_pooled_and_their_spread_is_kept() {
     assert_eq!(pooled.participants_detail[8].name, "2/speakers-1");
 }
 
+fn plans(text: &str, seeds: &[u64]) -> Vec<Plan> {
+    seeds.iter().map(|seed| load(text, *seed).1).collect()
+}
+
 fn pooled(text: &str, seeds: &[u64]) -> Outcome {
-    let load = |seed| load(text, seed).1;
-    pool::run(seeds, &load, 2, &Options::default(), &|_, _, _, _| {}).expect("it begins").outcome
+    pool::run(plans(text, seeds), 2, &Options::default(), &|_, _, _, _| {}).expect("it begins").outcome
 }
 
 #[test]
@@ -324,8 +327,7 @@ fn an_interrupted_pool_has_the_seeds_that_were_run_and_says_how_many() {
     let text = path("delay = \"20ms\"");
     let options = Options::default();
     options.interrupted.store(true, Ordering::Relaxed);
-    let load = |seed| load(&text, seed).1;
-    let outcome = pool::run(&[1, 2, 3], &load, 1, &options, &|_, _, _, _| {}).expect("it begins").outcome;
+    let outcome = pool::run(plans(&text, &[1, 2, 3]), 1, &options, &|_, _, _, _| {}).expect("it begins").outcome;
     assert_eq!(outcome.verdict, crate::outcome::Verdict::Interrupted);
     assert_eq!((outcome.seeds.len(), outcome.participants.planned), (1, 8));
     assert_eq!(outcome.reason, "Ended by the user after 1 of 3 seeds.");
