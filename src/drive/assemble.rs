@@ -53,6 +53,7 @@ pub(in crate::drive) fn outcome(
     for result in gathered.results {
         gathered.progress.drops += result.last.drops;
         gathered.progress.send_errors += result.last.send_errors;
+        gathered.progress.without_socket += result.last.without_socket;
         recorded.merge(result.recorded);
         details.extend(result.details);
         links.extend(result.links);
@@ -204,6 +205,13 @@ fn health(
     }
     if progress.send_errors > 0 {
         notes.push(format!("The kernel refused {} datagrams of ours.", progress.send_errors));
+    }
+    if progress.without_socket > 0 {
+        let times =
+            if progress.without_socket == 1 { "once".to_owned() } else { format!("{} times", progress.without_socket) };
+        notes.push(format!(
+            "The kernel refused a UDP socket {times}: those joins and sessions failed by this machine's doing."
+        ));
     }
     Health {
         valid: checks.iter().all(|check| !check.exceeded),

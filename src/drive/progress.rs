@@ -39,6 +39,7 @@ pub(in crate::drive) struct Progress {
     pub events: Vec<RunEvent>,
     pub drops: u64,
     pub send_errors: u64,
+    pub without_socket: u64,
     pub last: Option<Interval>,
     pub sfu: Option<Usage>,
     /// CPU of the SFU over the newest interval, in cores.
@@ -77,6 +78,7 @@ impl Progress {
             events: Vec::new(),
             drops: 0,
             send_errors: 0,
+            without_socket: 0,
             last: None,
             sfu: None,
             sfu_cpu: None,
@@ -113,6 +115,7 @@ impl Progress {
         heads.failed = self.failed;
         self.drops += report.drops;
         self.send_errors += report.send_errors;
+        self.without_socket += report.without_socket;
         self.absorb(report.interval);
     }
 

@@ -23,6 +23,8 @@ pub struct IntervalReport {
     pub drops: u64,
     /// Datagrams that the kernel refused to send.
     pub send_errors: u64,
+    /// Legs that this machine had no socket for, or no other one in the place of theirs.
+    pub without_socket: u64,
     /// ICMP answers that nobody listens at the SFU's port.
     pub refused: u64,
 }

@@ -305,6 +305,23 @@ fn a_nat_that_forgets_is_followed_from_the_next_check_on() {
 }
 
 #[test]
+fn who_gets_no_other_socket_loses_its_session_and_comes_back() {
+    let fault = "[[fault]]\nname = \"nat\"\nat = \"5s\"\nkind = \"nat-rebind\"\nselect = { population = \"viewers\", fraction = 0.5 }\n";
+    let mut world = world(fault);
+    world.refuses_rebinds = true;
+    let selected = world.shared.plan.faults[0].selected[0] as usize;
+    world.run(secs(15.0));
+    assert!((0..3).all(|who| joins(&world, who) == if who == selected { 2 } else { 1 }));
+    let (clients, recorded, shared) = world.finish();
+    assert_eq!(clients[selected].detail(&shared).state, "joined");
+    assert_eq!(counted(&recorded, Metric::SessionsLost), 1);
+    assert_eq!(counted(&recorded, Metric::SessionReconnects), 1);
+    let (samples, censored, shortest, _) = recovery(&recorded);
+    assert_eq!((samples, censored), (1, 0));
+    assert!(shortest > 0.02, "it has to join anew: {shortest}");
+}
+
+#[test]
 fn ice_restarts_under_new_credentials_without_a_gap() {
     let fault =
         "[[fault]]\nname = \"ice\"\nat = \"5s\"\nkind = \"ice-restart\"\nexpect = { recover_within = \"1s\" }\n";

@@ -44,6 +44,8 @@ pub struct World {
     pub milestones: Vec<(usize, Milestone)>,
     /// Who arrives at another time than the plan says.
     pub late: BTreeMap<usize, Instant>,
+    /// Whether no socket can be had in the place of another.
+    pub refuses_rebinds: bool,
     /// First and second byte of every datagram that a client sent, with the time.
     pub sent: Vec<(usize, Instant, [u8; 2])>,
     bound: BTreeMap<SocketAddr, Place>,
@@ -95,6 +97,7 @@ impl World {
             said: Vec::new(),
             milestones: Vec::new(),
             late: BTreeMap::new(),
+            refuses_rebinds: false,
             sent: Vec::new(),
             bound: BTreeMap::new(),
             rooms: Rooms::new(config, Arc::new(Census::default())),
@@ -202,6 +205,10 @@ impl World {
     fn carry_out(&mut self, who: usize, order: Order) {
         match order {
             Order::Connect { .. } => {}
+            Order::Rebind { .. } if self.refuses_rebinds => {
+                let detail = "no other UDP socket could be had".to_owned();
+                self.clients[who].handle_refused(self.now, detail, &self.shared, &mut self.sink);
+            }
             Order::Rebind { leg } => {
                 self.bound.retain(|_, place| *place != (who, leg));
                 self.next_port += 1;

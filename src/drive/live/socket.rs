@@ -57,6 +57,12 @@ impl Sources {
         Ok(Self { local, spread: false })
     }
 
+    /// An address that no machine has (RFC 5737), so that every socket is refused.
+    #[cfg(test)]
+    pub(super) const fn nowhere() -> Self {
+        Self { local: Ipv4Addr::new(192, 0, 2, 1), spread: false }
+    }
+
     /// The address of socket number `index`: the same for the same plan.
     #[must_use]
     pub fn address(self, index: u32) -> Ipv4Addr {

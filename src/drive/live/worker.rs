@@ -5,6 +5,8 @@
 
 mod ending;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 pub use super::message::{Command, Connections, Report};
 
@@ -292,49 +294,44 @@ impl Worker {
     }
 
     fn bind(&mut self, now: Instant, client: u32, leg: u8) {
+        let Some(socket) = self.socket(now, client, leg, "no UDP socket") else { return };
+        let local = socket.local();
+        let legs = &mut self.sockets[client as usize];
+        if legs.len() <= usize::from(leg) {
+            legs.resize_with(usize::from(leg) + 1, || None);
+        }
+        legs[usize::from(leg)] = Some(socket);
+        self.clients[client as usize].handle_bound(now, leg, local, &self.shared, &mut self.sink);
+    }
+
+    /// A socket for a leg. Where there is none its client is told, in these words of `what`, and it is counted.
+    fn socket(&mut self, now: Instant, client: u32, leg: u8, what: &str) -> Option<MediaSocket> {
         let participant = self.participants[client as usize];
         let bound = MediaSocket::bind(self.sources.address(participant), WANTED_BUFFER).and_then(|socket| {
             self.reading.poller.add(&socket, u64::from(client) << LEG_BITS | u64::from(leg))?;
             Ok(socket)
         });
-        let one = &mut self.clients[client as usize];
         match bound {
             Ok(socket) => {
                 self.receive_buffer = self.receive_buffer.min(socket.granted() as u64);
-                let local = socket.local();
-                let legs = &mut self.sockets[client as usize];
-                if legs.len() <= usize::from(leg) {
-                    legs.resize_with(usize::from(leg) + 1, || None);
-                }
-                legs[usize::from(leg)] = Some(socket);
-                one.handle_bound(now, leg, local, &self.shared, &mut self.sink);
+                Some(socket)
             }
             Err(error) => {
-                one.handle_refused(now, format!("no UDP socket could be had: {error}"), &self.shared, &mut self.sink);
+                self.counts.without_socket += 1;
+                let detail = format!("{what} could be had: {error}");
+                self.clients[client as usize].handle_refused(now, detail, &self.shared, &mut self.sink);
+                None
             }
         }
     }
 
     /// Puts another socket in the place of a leg's. What the old one has is read, and what it met is kept.
     fn rebind(&mut self, now: Instant, client: u32, leg: u8) {
-        let participant = self.participants[client as usize];
         if !matches!(self.sockets[client as usize].get(usize::from(leg)), Some(Some(_))) {
             return;
         }
-        let bound = MediaSocket::bind(self.sources.address(participant), WANTED_BUFFER).and_then(|socket| {
-            self.reading.poller.add(&socket, u64::from(client) << LEG_BITS | u64::from(leg))?;
-            Ok(socket)
-        });
-        let new = match bound {
-            Ok(new) => new,
-            Err(error) => {
-                let detail = format!("no other UDP socket could be had: {error}");
-                let one = &mut self.clients[client as usize];
-                return one.handle_refused(now, detail, &self.shared, &mut self.sink);
-            }
-        };
+        let Some(new) = self.socket(now, client, leg, "no other UDP socket") else { return };
         self.read_out(now, client, leg);
-        self.receive_buffer = self.receive_buffer.min(new.granted() as u64);
         if let Some(slot) = self.sockets[client as usize].get_mut(usize::from(leg))
             && let Some(old) = slot.replace(new)
         {
