@@ -2,6 +2,7 @@
 
 use super::peer::{AUDIO, Got, Peer, VIDEO};
 use super::{Sfu, becomes};
+use crate::live::harness::{MIC, cam};
 use crate::turns::alone;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,26 +14,11 @@ use throng::media::{Found, Stamp};
 use throng::outcome::Outcome;
 use throng::scenario::{Settings, no_files};
 
-const MEDIA: &str = r#"
-[media.mic]
-kind = "audio"
-codec = "opus"
-
-[media.cam]
-kind = "video"
-codec = "vp8"
-size = "320x180"
-fps = 25
-bitrate = "300kbps"
-
-[rooms]
-count = 1
-"#;
-
 /// Runs a scenario in the room `agree-it-1` of the SFU, for so many seconds.
 fn run(sfu: &Sfu, seconds: u32, population: &str) -> JoinHandle<Outcome> {
+    let cam = cam("320x180", 25, "300kbps");
     let text = format!(
-        "version = 1\nname = \"agree\"\nseed = 3\n[run]\nwarmup = \"0s\"\nduration = \"{seconds}s\"\ncooldown = \"0s\"\ninvalid_if = []\n[target]\nadapter = \"room\"\nurl = \"http://{}\"\n{MEDIA}\n{population}",
+        "version = 1\nname = \"agree\"\nseed = 3\n[run]\nwarmup = \"0s\"\nduration = \"{seconds}s\"\ncooldown = \"0s\"\ninvalid_if = []\n[target]\nadapter = \"room\"\nurl = \"http://{}\"\n{MIC}\n{cam}\n[rooms]\ncount = 1\n{population}",
         sfu.http
     );
     let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };

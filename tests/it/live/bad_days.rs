@@ -1,6 +1,6 @@
 //! What goes wrong outside the SFU's media is told apart from it, and nothing that was measured is lost.
 
-use super::harness::{LATE_IS_FINE, Running, wait};
+use super::harness::{LATE_IS_FINE, MIC, Running, SPEAKER, cam, wait};
 use crate::turns::alone;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpgid;
@@ -9,6 +9,7 @@ use throng::outcome::Verdict;
 
 /// Twelve viewers come one after the other from second 1 on.
 fn scenario(limits: &str, duration: &str) -> String {
+    let cam = cam("320x180", 25, "200kbps");
     format!(
         r#"
 version = 1
@@ -16,20 +17,9 @@ name = "bad-days"
 [run]
 duration = "{duration}"
 {limits}
-[media.mic]
-kind = "audio"
-codec = "opus"
-[media.cam]
-kind = "video"
-codec = "vp8"
-size = "320x180"
-fps = 25
-bitrate = "200kbps"
-[[population]]
-name = "speaker"
-count = 1
-publish = ["mic", "cam"]
-subscribe = "none"
+{MIC}
+{cam}
+{SPEAKER}
 [[population]]
 name = "viewers"
 count = 12

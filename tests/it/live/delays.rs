@@ -1,38 +1,30 @@
 //! Delay and delay variation that are put on a link are what is measured behind it.
 
-use super::harness::run;
+use super::harness::{MIC, SPEAKER, cam, run};
 use crate::turns::alone;
 
 /// Viewers of one publisher, so that all see the same frames: without delay, behind 100 ms, and behind a delay that
 /// varies evenly between 0 and 15 ms, less than the 20 ms between two packets of sound, so that keeping the order never
 /// bears on it.
-const SCENARIO: &str = r#"
+fn scenario() -> String {
+    let cam = cam("320x180", 25, "200kbps");
+    format!(
+        r#"
 version = 1
 name = "delays"
 seed = 4
 [run]
 warmup = "3s"
 duration = "4s"
-[media.mic]
-kind = "audio"
-codec = "opus"
-[media.cam]
-kind = "video"
-codec = "vp8"
-size = "320x180"
-fps = 25
-bitrate = "200kbps"
+{MIC}
+{cam}
 cc = "fixed"
 [network.near]
 [network.far]
-down = { delay = "100ms" }
+down = {{ delay = "100ms" }}
 [network.wavy]
-down = { delay_variation = { dist = "uniform", max = "15ms" } }
-[[population]]
-name = "speaker"
-count = 1
-publish = ["mic", "cam"]
-subscribe = "none"
+down = {{ delay_variation = {{ dist = "uniform", max = "15ms" }} }}
+{SPEAKER}
 [[population]]
 name = "near"
 count = 3
@@ -45,12 +37,14 @@ network = "far"
 name = "wavy"
 count = 8
 network = "wavy"
-"#;
+"#
+    )
+}
 
 #[test]
 fn delay_and_delay_variation_are_measured_as_they_are_put_on() {
     let _turn = alone();
-    let ran = run(SCENARIO);
+    let ran = run(&scenario());
     for metric in ["delay.frame", "delay.transport"] {
         let p50 = |network| ran.pooled(metric, &[("network", network)]).p50.expect("samples");
         let more = p50("far") - p50("near");

@@ -1,37 +1,21 @@
 //! Faults hit those whom they select and nobody else, and who recovers does so in the time that is reported.
 
-use super::harness::{LATE_IS_FINE, Ran, Running, run, wait};
+use super::harness::{MIC, Ran, Running, SPEAKER, cam, head, run, wait};
 use crate::turns::alone;
 use std::time::Duration;
 use throng::outcome::{FaultOutcome, ParticipantDetail, Verdict};
 
 /// One speaker and eight viewers in one room; `faults` and `more` end the file.
 fn scenario(duration: u32, faults: &str) -> String {
+    let head = head("faults", 9, ["2s", &format!("{duration}s"), "1s"]);
+    let cam = cam("320x180", 25, "200kbps");
     format!(
         r#"
-version = 1
-name = "faults"
-seed = 9
-[run]
-warmup = "2s"
-duration = "{duration}s"
-cooldown = "1s"
-{LATE_IS_FINE}
-[media.mic]
-kind = "audio"
-codec = "opus"
-[media.cam]
-kind = "video"
-codec = "vp8"
-size = "320x180"
-fps = 25
-bitrate = "200kbps"
+{head}
+{MIC}
+{cam}
 cc = "fixed"
-[[population]]
-name = "speaker"
-count = 1
-publish = ["mic", "cam"]
-subscribe = "none"
+{SPEAKER}
 [[population]]
 name = "viewers"
 count = 8

@@ -24,6 +24,31 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// kernel drops at our own sockets would be taken for the network's, so that stays forbidden.
 pub const LATE_IS_FINE: &str = r#"invalid_if = ["harness.send_lateness p99 > 250ms", "harness.rx_drops count > 0"]"#;
 
+/// The beginning of a scenario under [`LATE_IS_FINE`]: its name, its seed, and how long it warms up, measures and cools
+/// down.
+pub fn head(name: &str, seed: u64, [warmup, duration, cooldown]: [&str; 3]) -> String {
+    let named = format!("version = 1\nname = \"{name}\"\nseed = {seed}\n[run]\n");
+    format!("{named}warmup = \"{warmup}\"\nduration = \"{duration}\"\ncooldown = \"{cooldown}\"\n{LATE_IS_FINE}")
+}
+
+/// Sound.
+pub const MIC: &str = r#"[media.mic]
+kind = "audio"
+codec = "opus""#;
+
+/// Video; more keys of it may follow.
+pub fn cam(size: &str, fps: u32, bitrate: &str) -> String {
+    let format = "[media.cam]\nkind = \"video\"\ncodec = \"vp8\"\n";
+    format!("{format}size = \"{size}\"\nfps = {fps}\nbitrate = \"{bitrate}\"")
+}
+
+/// One who publishes both and receives nothing.
+pub const SPEAKER: &str = r#"[[population]]
+name = "speaker"
+count = 1
+publish = ["mic", "cam"]
+subscribe = "none""#;
+
 /// A run that ended.
 pub struct Ran {
     /// What it measured.

@@ -1,6 +1,6 @@
 //! What receivers count as lost is what the links report as lost, packet for packet, whatever the SFU's legs are made of.
 
-use super::harness::{LATE_IS_FINE, run};
+use super::harness::{MIC, SPEAKER, cam, head, run};
 use crate::turns::alone;
 
 const LEGS: [&str; 2] = ["str0m", "own"];
@@ -9,30 +9,18 @@ const LEGS: [&str; 2] = ["str0m", "own"];
 /// after its last one is unknowable to a receiver. The sound of `leaky` is lost on its uplink; SFUs do not ask for sound
 /// again, so what its link lost is missing at everybody.
 fn scenario(leg: &str) -> String {
+    let head = head("losses", 3, ["2s", "4s", "1500ms"]);
+    let cam = cam("640x360", 25, "500kbps");
     format!(
         r#"
-version = 1
-name = "losses"
-seed = 3
-[run]
-warmup = "2s"
-duration = "4s"
-cooldown = "1500ms"
-{LATE_IS_FINE}
+{head}
 [target]
 leg = "{leg}"
-[media.mic]
-kind = "audio"
-codec = "opus"
+{MIC}
 [media.hot]
 kind = "audio"
 codec = "opus"
-[media.cam]
-kind = "video"
-codec = "vp8"
-size = "640x360"
-fps = 25
-bitrate = "500kbps"
+{cam}
 cc = "fixed"
 [network.clean]
 [network.lossy]
@@ -45,11 +33,7 @@ schedule = [
   {{ at = "2500ms", up = {{ loss = {{ model = "iid", p = 0.05 }} }} }},
   {{ at = "5500ms", up = {{ loss = {{ model = "none" }} }} }},
 ]
-[[population]]
-name = "speaker"
-count = 1
-publish = ["mic", "cam"]
-subscribe = "none"
+{SPEAKER}
 [[population]]
 name = "leaky"
 count = 1

@@ -5,7 +5,7 @@ mod bad_days;
 mod black;
 mod delays;
 mod faults;
-mod harness;
+pub mod harness;
 mod keyframes;
 mod losses;
 mod outages;

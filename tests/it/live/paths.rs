@@ -1,26 +1,16 @@
 //! Corruption, queue policies and traces of a scenario on real sockets: what links did is what receivers and the SFU saw.
 
-use super::harness::{LATE_IS_FINE, Ran, run};
+use super::harness::{Ran, cam, head, run};
 use crate::turns::alone;
 
 /// Everything begins once the streams run: what happens to a join is not in question here.
 fn scenario(damaged: &str, narrow: &str) -> String {
+    let head = head("paths", 11, ["2s", "4s", "1500ms"]);
+    let cam = cam("640x360", 25, "500kbps");
     format!(
         r#"
-version = 1
-name = "paths"
-seed = 11
-[run]
-warmup = "2s"
-duration = "4s"
-cooldown = "1500ms"
-{LATE_IS_FINE}
-[media.cam]
-kind = "video"
-codec = "vp8"
-size = "640x360"
-fps = 25
-bitrate = "500kbps"
+{head}
+{cam}
 cc = "fixed"
 [network.clean]
 [network.damaged]

@@ -4,31 +4,19 @@
 //! generator, the SFU's wake-ups, real cryptography, and in the debug build all of it unoptimised. How late the generator
 //! was in this very run is added to each bound on a time.
 
-use super::harness::{LATE_IS_FINE, Ran, run_with};
+use super::harness::{MIC, Ran, cam, head, run_with};
 use crate::turns::alone;
 
 /// Two rooms of a speaker and viewers on a short and on a long, lossy path; encoders do not react, so that both worlds
 /// publish the same frames.
 fn scenario() -> String {
+    let head = head("worlds", 11, ["4s", "10s", "2s"]);
+    let cam = cam("320x180", 20, "250kbps");
     format!(
         r#"
-version = 1
-name = "worlds"
-seed = 11
-[run]
-warmup = "4s"
-duration = "10s"
-cooldown = "2s"
-{LATE_IS_FINE}
-[media.mic]
-kind = "audio"
-codec = "opus"
-[media.cam]
-kind = "video"
-codec = "vp8"
-size = "320x180"
-fps = 20
-bitrate = "250kbps"
+{head}
+{MIC}
+{cam}
 cc = "fixed"
 [network.near]
 up = {{ delay = "20ms", delay_variation = {{ dist = "nr-gauss", sd = "2ms", max = "6ms" }} }}
