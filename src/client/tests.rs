@@ -9,16 +9,19 @@ mod whip;
 mod world;
 
 use super::*;
-use crate::metrics::Recorder;
 use crate::metrics::catalog::Metric;
+use crate::metrics::measure::Measure;
+use crate::metrics::{Recorded, Recorder};
 use crate::plan::Plan;
 use crate::rtp::ntp::Ntp;
+use crate::scenario::sample::mic_and_cam;
 use crate::scenario::{Settings, no_files};
 use crate::transport::Factory;
 use std::sync::Arc;
 
 /// Rooms of one speaker and one viewer, as far as `more` does not say otherwise.
-const ROOM: &str = r#"
+const ROOM: &str = concat!(
+    r#"
 version = 1
 name = "memory"
 seed = 3
@@ -28,14 +31,9 @@ cooldown = "5s"
 [target]
 adapter = "room"
 url = "http://127.0.0.1:9"
-[media.mic]
-kind = "audio"
-[media.cam]
-kind = "video"
-size = "320x180"
-fps = 15
-bitrate = "150kbps"
-"#;
+"#,
+    mic_and_cam!()
+);
 
 fn plan(text: &str) -> Plan {
     // The one file that these tests name: three opportunities in 10 ms.
@@ -60,4 +58,37 @@ fn sink(shared: &Shared) -> Sink {
     let plan = &shared.plan;
     let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media.len());
     Sink::new(Recorder::new(populations, networks, media, plan.output.interval))
+}
+
+/// One speaker and these viewers, each 10 ms from the SFU.
+fn people(viewers: u32) -> String {
+    format!(
+        r#"
+[network.home]
+up = {{ delay = "10ms" }}
+down = {{ delay = "10ms" }}
+[rooms]
+count = 1
+[[population]]
+name = "speakers"
+per_room = 1
+publish = ["mic", "cam"]
+network = "home"
+[[population]]
+name = "viewers"
+per_room = {viewers}
+network = "home"
+"#
+    )
+}
+
+fn secs(secs: f64) -> Instant {
+    Instant::ZERO + Duration::from_secs_f64(secs)
+}
+
+fn counted(recorded: &Recorded, metric: Metric) -> u64 {
+    match recorded.pooled(metric, |_| true) {
+        Some(Measure::Counter(n)) => n,
+        _ => 0,
+    }
 }

@@ -16,6 +16,8 @@ pub mod path;
 pub mod population;
 pub mod rooms;
 pub mod run;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod schema;
 pub mod secret;
 mod section;

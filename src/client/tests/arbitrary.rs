@@ -54,7 +54,8 @@ at = "3s"
 kind = "ice-restart"
 "#;
 
-const WHIP: &str = r#"
+const WHIP: &str = concat!(
+    r#"
 version = 1
 name = "whip"
 [run]
@@ -63,14 +64,9 @@ duration = "60s"
 adapter = "whip-whep"
 whip = "http://127.0.0.1:9/{room}/{participant}"
 whep = "http://127.0.0.1:9/{room}/{participant}"
-[media.mic]
-kind = "audio"
-[media.cam]
-kind = "video"
-size = "320x180"
-fps = 15
-bitrate = "150kbps"
-"#;
+"#,
+    mic_and_cam!()
+);
 
 #[derive(Clone, Debug)]
 enum Step {

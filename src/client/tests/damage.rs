@@ -26,13 +26,6 @@ fn run(speaker: &str, viewer: &str) -> (Recorded, Vec<LinkOutcome>) {
     (recorded, clients.iter().flat_map(Client::links).collect())
 }
 
-fn counted(recorded: &Recorded, metric: Metric) -> u64 {
-    match recorded.pooled(metric, |_| true) {
-        Some(Measure::Counter(n)) => n,
-        _ => 0,
-    }
-}
-
 fn numerator(recorded: &Recorded, metric: Metric) -> u64 {
     match recorded.pooled(metric, |_| true) {
         Some(Measure::Ratio(ratio)) => ratio.numerator,

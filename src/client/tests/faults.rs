@@ -3,42 +3,11 @@
 use super::world::World;
 use super::*;
 use crate::conference::protocol::ClientMessage;
-use crate::metrics::Recorded;
 use crate::metrics::labels::{Key, Spell};
-use crate::metrics::measure::Measure;
 use crate::signalling::Carry;
 
-/// One speaker and two viewers, each 10 ms from the SFU.
-const PEOPLE: &str = r#"
-[network.home]
-up = { delay = "10ms" }
-down = { delay = "10ms" }
-[rooms]
-count = 1
-[[population]]
-name = "speakers"
-per_room = 1
-publish = ["mic", "cam"]
-network = "home"
-[[population]]
-name = "viewers"
-per_room = 2
-network = "home"
-"#;
-
-fn secs(secs: f64) -> Instant {
-    Instant::ZERO + Duration::from_secs_f64(secs)
-}
-
 fn world(fault: &str) -> World {
-    World::new(&format!("{ROOM}{PEOPLE}{fault}"))
-}
-
-fn counted(recorded: &Recorded, metric: Metric) -> u64 {
-    match recorded.pooled(metric, |_| true) {
-        Some(Measure::Counter(n)) => n,
-        _ => 0,
-    }
+    World::new(&format!("{ROOM}{}{fault}", people(2)))
 }
 
 /// Samples of a trend, the censored ones among them, the smallest and the largest of the others.
@@ -130,7 +99,7 @@ fn who_means_to_leave_before_the_recovery_is_over_has_nothing_to_recover() {
     // Without an expectation, recovery is looked at for 30 s after the fault's end at 7 s.
     let cases = [("6s", &blocked, 0), ("9s", &blocked, 0), ("6s", &expecting, 0), ("9s", &expecting, 2)];
     for (length, fault, present) in cases {
-        let people = PEOPLE.replace("per_room = 2", &format!("per_room = 2\nsession = {{ length = \"{length}\" }}"));
+        let people = people(2).replace("per_room = 2", &format!("per_room = 2\nsession = {{ length = \"{length}\" }}"));
         let mut world = World::new(&format!("{ROOM}{people}{fault}"));
         world.run(secs(10.0));
         let (_, recorded, _) = world.finish();
@@ -141,7 +110,7 @@ fn who_means_to_leave_before_the_recovery_is_over_has_nothing_to_recover() {
 
 #[test]
 fn tracks_of_who_means_to_leave_before_the_recovery_is_over_are_not_waited_for() {
-    let people = PEOPLE.replace("per_room = 1", "per_room = 1\nsession = { length = \"20s\" }");
+    let people = people(2).replace("per_room = 1", "per_room = 1\nsession = { length = \"20s\" }");
     let mut world = World::new(&format!("{ROOM}{people}{BLOCKED}"));
     world.run(secs(9.0));
     let (_, recorded, _) = world.finish();
@@ -226,7 +195,7 @@ fn who_loses_signalling_comes_back_once_it_may_with_a_new_session() {
 fn an_sfu_that_dies_is_come_back_to_by_everybody() {
     let fault = "[[fault]]\nname = \"kill\"\nat = \"4s\"\nkind = \"sfu-kill\"\nrestart_after = \"2s\"\n";
     // Only a run that owns its SFU may kill it; here the test does.
-    let text = format!("{ROOM}{PEOPLE}{fault}").replace("adapter = \"room\"\nurl = \"http://127.0.0.1:9\"\n", "");
+    let text = format!("{ROOM}{}{fault}", people(2)).replace("adapter = \"room\"\nurl = \"http://127.0.0.1:9\"\n", "");
     let mut world = World::new(&text);
     world.run(secs(4.0));
     world.kill_sfu();
@@ -246,7 +215,7 @@ fn an_sfu_that_dies_is_come_back_to_by_everybody() {
 #[test]
 fn who_has_no_patience_does_not_come_back_and_is_censored() {
     let fault = "[[fault]]\nname = \"drop\"\nat = \"4s\"\nkind = \"signal-drop\"\nselect = { population = \"viewers\" }\nexpect = { recover_within = \"2s\" }\n";
-    let people = PEOPLE.replace("per_room = 2", "per_room = 2\nreconnect = \"never\"");
+    let people = people(2).replace("per_room = 2", "per_room = 2\nreconnect = \"never\"");
     let mut world = World::new(&format!("{ROOM}{people}{fault}"));
     world.run(secs(9.0));
     let left = world.milestones.iter().filter(|(_, milestone)| matches!(milestone, Milestone::Left { .. })).count();
@@ -261,7 +230,7 @@ fn who_has_no_patience_does_not_come_back_and_is_censored() {
 #[test]
 fn patience_ends_after_as_many_attempts_as_the_population_has() {
     let fault = "[[fault]]\nname = \"drop\"\nat = \"4s\"\nfor = \"20s\"\nkind = \"signal-drop\"\nselect = { population = \"viewers\", fraction = 0.5 }\n";
-    let people = PEOPLE.replace(
+    let people = people(2).replace(
         "per_room = 2",
         "per_room = 2\nreconnect = { first = \"100ms\", factor = 2.0, max = \"1s\", attempts = 3 }",
     );

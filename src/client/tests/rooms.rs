@@ -3,33 +3,7 @@
 use super::world::{Sfu, World};
 use super::*;
 use crate::conference::protocol::ClientMessage;
-use crate::metrics::Recorded;
 use crate::metrics::labels::Key;
-use crate::metrics::measure::Measure;
-
-const PEOPLE: &str = r#"
-[network.home]
-up = { delay = "10ms" }
-down = { delay = "10ms" }
-[rooms]
-count = 1
-[[population]]
-name = "speakers"
-per_room = 1
-publish = ["mic", "cam"]
-network = "home"
-[[population]]
-name = "viewers"
-per_room = 1
-network = "home"
-"#;
-
-fn counted(recorded: &Recorded, metric: Metric) -> u64 {
-    match recorded.pooled(metric, |_| true) {
-        Some(Measure::Counter(n)) => n,
-        _ => 0,
-    }
-}
 
 /// Samples of a trend under the keys that match, and the censored ones.
 fn samples(recorded: &Recorded, metric: Metric, matches: impl Fn(Key) -> bool) -> (u64, u64) {
@@ -43,14 +17,10 @@ fn orders(world: &World, who: usize, wanted: impl Fn(&Order) -> bool) -> usize {
     world.orders.iter().filter(|(of, order)| *of == who && wanted(order)).count()
 }
 
-fn secs(secs: f64) -> Instant {
-    Instant::ZERO + Duration::from_secs_f64(secs)
-}
-
 #[test]
 fn the_phases_of_a_join_add_up_to_its_total() {
     for sfu in Sfu::ALL {
-        let mut world = World::over(sfu, &format!("{ROOM}{PEOPLE}"));
+        let mut world = World::over(sfu, &format!("{ROOM}{}", people(1)));
         world.run(secs(4.0));
         let joined: Vec<_> =
             world.milestones.iter().filter(|(_, m)| *m == Milestone::Joined).map(|(who, _)| *who).collect();
@@ -132,7 +102,7 @@ fn what_was_under_way_when_a_session_ended_reaches_no_later_one() {
 #[test]
 fn leaving_says_so_on_every_layer_and_gives_the_socket_back() {
     for sfu in Sfu::ALL {
-        let mut world = World::over(sfu, &format!("{ROOM}{PEOPLE}"));
+        let mut world = World::over(sfu, &format!("{ROOM}{}", people(1)));
         world.run(secs(2.0));
         let before = world.sent.len();
         world.tell(0, |client, now, shared, sink| client.leave(now, shared, sink));
@@ -191,7 +161,7 @@ session = { length = "2s" }
 #[test]
 fn what_the_uplink_loses_was_never_sealed() {
     for sfu in Sfu::ALL {
-        let lossy = PEOPLE.replace("up = { delay = \"10ms\" }", "up = { delay = \"10ms\", loss = { p = 0.2 } }");
+        let lossy = people(1).replace("up = { delay = \"10ms\" }", "up = { delay = \"10ms\", loss = { p = 0.2 } }");
         let mut world = World::over(sfu, &format!("{ROOM}{lossy}"));
         world.run(secs(6.0));
         let sealed = world.sent.iter().filter(|(who, _, bytes)| *who == 0 && bytes[0] >= 128).count() as u64;
@@ -214,13 +184,13 @@ fn what_the_uplink_loses_was_never_sealed() {
 #[test]
 fn totals_of_tracks_are_those_of_the_measured_window() {
     let warm = ROOM.replace("duration = \"60s\"", "warmup = \"2s\"\nduration = \"2s\"");
-    let mut world = World::new(&format!("{warm}{PEOPLE}"));
+    let mut world = World::new(&format!("{warm}{}", people(1)));
     world.run(secs(6.0));
     let (clients, _, shared) = world.finish();
     let sent = clients[0].detail(&shared);
     let frames = sent.scalars["video.frames_published"];
     assert!((29.0..=31.0).contains(&frames), "two seconds of 15 frames/s, not six: {frames}");
-    let mut world = World::new(&format!("{warm}{PEOPLE}"));
+    let mut world = World::new(&format!("{warm}{}", people(1)));
     world.late.insert(0, secs(2.5));
     world.run(secs(6.0));
     let (clients, _, shared) = world.finish();

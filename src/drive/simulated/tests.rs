@@ -5,9 +5,11 @@ mod faults;
 use super::*;
 use crate::metrics::catalog::Metric;
 use crate::outcome::{MetricOutcome, io};
+use crate::scenario::sample::mic_and_cam;
 use crate::scenario::{Settings, no_files};
 
-const RUN: &str = r#"
+const RUN: &str = concat!(
+    r#"
 version = 1
 name = "virtual"
 seed = 5
@@ -15,14 +17,9 @@ seed = 5
 world = "simulated"
 duration = "10s"
 warmup = "3s"
-[media.mic]
-kind = "audio"
-[media.cam]
-kind = "video"
-size = "320x180"
-fps = 15
-bitrate = "150kbps"
-[rooms]
+"#,
+    mic_and_cam!(),
+    r#"[rooms]
 count = 2
 [[population]]
 name = "speakers"
@@ -33,7 +30,8 @@ network = "path"
 name = "viewers"
 per_room = 3
 network = "path"
-"#;
+"#
+);
 
 fn load(text: &str, seed: u64) -> (String, Plan) {
     let settings = Settings { set: &[], seed: Some(seed), environment: &|_| None, files: &no_files };
