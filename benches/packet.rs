@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::Duration as Wall;
 use throng::clock::{Duration, Instant};
-use throng::conference::{Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendParameters, numbering};
+use throng::conference::{Codec, Feedback};
 use throng::media::source::{FrameModel, MediaPlan, RateControl, Source, VideoSource};
 use throng::media::{Encoder, Frame, Identity};
 use throng::metrics::Recorder;
@@ -30,9 +30,11 @@ use throng::rtp::srtp::Session;
 use throng::rtp::twcc::FeedbackBuilder;
 use throng::seed::Seed;
 use throng::sfu::leg::{self, Leg, LegOutput, Maker, Sent};
-use throng::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
 use throng::transport::{self, End};
 use throng::units::Bitrate;
+
+#[path = "../fuzz/src/video.rs"]
+mod video;
 
 /// Keying material of AES-128-GCM, AES-256-GCM and AES-CM-SHA1-80.
 const PROFILES: [(&str, usize); 3] = [("aes_128_gcm", 56), ("aes_256_gcm", 88), ("aes_128_cm_sha1_80", 60)];
@@ -258,14 +260,12 @@ struct Joined {
 }
 
 /// Lets a participant connect to a leg of this maker, without a network.
-fn join(maker: &mut Maker, transports: &transport::Factory, codec: &CodecParameters, number: u16) -> Joined {
+fn join(maker: &mut Maker, transports: &transport::Factory, number: u16) -> Joined {
     let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + number));
     let server = SocketAddr::from(([127, 0, 0, 1], 9));
     let mut now = Instant::from_millis(1);
     let mut transport = transports.transport(now, address, End::Participant, number.into()).expect("a host");
-    let extensions = numbering::extensions(MediaKind::Video);
-    let remote = transport.local_parameters();
-    let setup = LegSetup { room: "red".into(), remote, codecs: vec![codec.clone()], extensions };
+    let setup = video::setup(transport.local_parameters());
     let (mut leg, ours) = maker.open(now, &setup).expect("it opens");
     transport.connect(now, &ours, true, |_| true).expect("it begins");
     let (mut session, mut connected) = (None, false);
@@ -302,32 +302,12 @@ struct Forwarding {
 
 impl Forwarding {
     fn new(maker: &mut Maker, transports: &transport::Factory) -> Self {
-        let codec = numbering::codec_parameters(Codec::Vp8);
-        let mut publisher = join(maker, transports, &codec, 0);
-        let extensions = numbering::extensions(MediaKind::Video);
-        let parameters = Box::new(SendParameters {
-            media: "cam".into(),
-            mid: "0".into(),
-            codec: codec.clone(),
-            ssrc: 1,
-            rtx_ssrc: Some(2),
-            cname: "ann".into(),
-            extensions: extensions.clone(),
-        });
+        let mut publisher = join(maker, transports, 0);
         let now = Instant::from_secs(5);
-        publisher.leg.handle_command(now, LegCommand::Receive { track: TrackId(0), parameters });
+        publisher.leg.handle_command(now, video::published());
         let mut subscribe = |number| {
-            let mut joined = join(maker, transports, &codec, number);
-            let parameters = Box::new(ReceiveParameters {
-                track: None,
-                kind: MediaKind::Video,
-                mid: Some("0".into()),
-                codecs: vec![codec.clone()],
-                ssrc: Some(3),
-                rtx_ssrc: Some(4),
-                extensions: extensions.clone(),
-            });
-            joined.leg.handle_command(now, LegCommand::Send { stream: StreamId(0), parameters });
+            let mut joined = join(maker, transports, number);
+            joined.leg.handle_command(now, video::sent_on());
             joined
         };
         let subscribers = (1..=SUBSCRIBERS as u16).map(&mut subscribe).collect();
@@ -350,7 +330,7 @@ impl Forwarding {
         while let Some(output) = self.publisher.leg.poll_output() {
             let LegOutput::Packet(packet) = output else { continue };
             for joined in &mut self.subscribers {
-                joined.leg.write(now, StreamId(0), packet.sequence, &packet);
+                joined.leg.write(now, video::STREAM, packet.sequence, &packet);
                 joined.leg.handle_timeout(now);
                 while let Some(output) = joined.leg.poll_output() {
                     sent += usize::from(matches!(output, LegOutput::Transmit { sent: Sent::Media { .. }, .. }));

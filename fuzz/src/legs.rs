@@ -1,20 +1,17 @@
 //! The SFU's own leg: a connected participant sends it whatever it likes, sealed or not.
 
 use super::Numbers;
+use super::video::{self, STREAM, TRACK};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use throng::clock::{Duration, Instant};
-use throng::conference::{Codec, MediaKind, ReceiveParameters, SendParameters, numbering};
 use throng::rtp::ntp::Ntp;
 use throng::sfu::leg::LegOutput;
 use throng::sfu::leg::own::{Leg, Maker};
-use throng::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
 use throng::transport::{End, Factory, Output};
 
 /// The tag of a modelled session, so that the inside of a datagram is the fuzzer's as well.
 const TAG: [u8; 16] = [0x5A; 16];
-const STREAM: StreamId = StreamId(0);
-const TRACK: TrackId = TrackId(0);
 
 /// One datagram: step, length, bytes. Media and retransmissions; NACK, PLI, FIR, REMB and transport feedback.
 pub fn leg_seeds() -> Vec<Vec<u8>> {
@@ -69,31 +66,11 @@ fn connected() -> (Leg, SocketAddr, Instant) {
     let mut now = Instant::from_millis(1);
     let mut maker = Maker::new(Factory::Modelled, server, server, Ntp(0), 1 << 63);
     let mut transport = Factory::Modelled.transport(now, address, End::Participant, 1).expect("nothing can fail");
-    let (codec, extensions) = (numbering::codec_parameters(Codec::Vp8), numbering::extensions(MediaKind::Video));
-    let remote = transport.local_parameters();
-    let setup = LegSetup { room: "red".into(), remote, codecs: vec![codec.clone()], extensions: extensions.clone() };
+    let setup = video::setup(transport.local_parameters());
     let (mut leg, ours) = Leg::open(&mut maker, now, &setup).expect("it opens");
     transport.connect(now, &ours, true, |_| true).expect("it begins");
-    let parameters = Box::new(SendParameters {
-        media: "cam".into(),
-        mid: "0".into(),
-        codec: codec.clone(),
-        ssrc: 1,
-        rtx_ssrc: Some(2),
-        cname: "ann".into(),
-        extensions: extensions.clone(),
-    });
-    leg.handle_command(now, LegCommand::Receive { track: TRACK, parameters });
-    let parameters = Box::new(ReceiveParameters {
-        track: None,
-        kind: MediaKind::Video,
-        mid: Some("0".into()),
-        codecs: vec![codec],
-        ssrc: Some(3),
-        rtx_ssrc: Some(4),
-        extensions,
-    });
-    leg.handle_command(now, LegCommand::Send { stream: STREAM, parameters });
+    leg.handle_command(now, video::published());
+    leg.handle_command(now, video::sent_on());
     for _ in 0..20 {
         now += Duration::from_millis(100);
         transport.handle_timeout(now);

@@ -9,6 +9,7 @@ mod legs;
 mod machines;
 mod packets;
 mod texts;
+mod video;
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
