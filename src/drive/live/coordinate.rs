@@ -2,7 +2,7 @@
 
 use super::clock::RunClock;
 use super::clock::pause_thread;
-use super::hands::Hands;
+use super::hands::{Hands, Scene};
 use super::limits;
 use super::machine::{self, Canary, CpuTimes};
 use super::socket::Sources;
@@ -318,7 +318,7 @@ fn coordinate(
         if let Some(gone) = target.as_mut().and_then(Target::try_exit) {
             ending.target_gone = Some(format!("The target {gone}."));
         }
-        hands.act(now, shared, target, crew, progress, &mut ending);
+        hands.act(now, &mut Scene { shared, target, crew, progress, ending: &mut ending });
         if crew.is_short() {
             ending.generator_gone = Some("A media worker of ours ended before the run did.".to_owned());
         }

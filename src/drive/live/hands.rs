@@ -31,6 +31,16 @@ pub(super) struct Hands {
     paused: bool,
 }
 
+/// What they act on, and who hears of it.
+pub(super) struct Scene<'a> {
+    pub shared: &'a Shared,
+    /// The SFU's process, while there is one.
+    pub target: &'a mut Option<Target>,
+    pub crew: &'a Crew,
+    pub progress: &'a mut Progress,
+    pub ending: &'a mut Ending,
+}
+
 /// A start under way.
 #[derive(Debug)]
 struct Starting {
@@ -47,40 +57,33 @@ impl Hands {
     }
 
     /// Does what is due.
-    pub fn act(
-        &mut self,
-        now: Instant,
-        shared: &Shared,
-        target: &mut Option<Target>,
-        crew: &Crew,
-        progress: &mut Progress,
-        ending: &mut Ending,
-    ) {
+    pub fn act(&mut self, now: Instant, scene: &mut Scene<'_>) {
         // Nothing can be done to a server that is not up yet: what is due waits for it.
         let waited = self.starting.is_some();
-        self.take_started(now, shared, target, crew, progress, ending);
+        self.take_started(now, scene);
         while self.starting.is_none()
             && let Some((at, act, fault)) = self.ahead.pop_if(|(at, ..)| *at <= now)
         {
             if waited {
-                progress.events.push(late(now, at, act, &shared.plan.faults[usize::from(fault)].name));
+                let name = &scene.shared.plan.faults[usize::from(fault)].name;
+                scene.progress.events.push(late(now, at, act, name));
             }
             match act {
                 Act::Kill => {
-                    if let Some(killed) = target.take() {
-                        progress.note_killed(now, killed.sample());
+                    if let Some(killed) = scene.target.take() {
+                        scene.progress.note_killed(now, killed.sample());
                         self.addresses = killed.addresses().cloned();
                         killed.stop(Duration::ZERO);
                     }
                 }
-                Act::Start => self.start(fault, shared),
+                Act::Start => self.start(fault, scene.shared),
                 Act::Pause => {
                     self.paused = true;
-                    target.iter().for_each(Target::pause);
+                    scene.target.iter().for_each(Target::pause);
                 }
                 Act::Resume => {
-                    self.let_go(target.as_ref());
-                    crew.tell_all(&Command::FaultOver { fault, at: now });
+                    self.let_go(scene.target.as_ref());
+                    scene.crew.tell_all(&Command::FaultOver { fault, at: now });
                 }
             }
         }
@@ -116,29 +119,28 @@ impl Hands {
         self.starting = Some(Starting { fault, started, abandoned, thread });
     }
 
-    fn take_started(
-        &mut self,
-        now: Instant,
-        shared: &Shared,
-        target: &mut Option<Target>,
-        crew: &Crew,
-        progress: &mut Progress,
-        ending: &mut Ending,
-    ) {
+    fn take_started(&mut self, now: Instant, scene: &mut Scene<'_>) {
         let Some(Starting { fault, started, .. }) = &self.starting else { return };
-        let name = &shared.plan.faults[usize::from(*fault)].name;
+        let name = &scene.shared.plan.faults[usize::from(*fault)].name;
         match started.try_recv() {
             Err(TryRecvError::Empty) => return,
             Ok(Ok(started)) => {
-                *target = started;
-                progress.forget_sfu();
-                crew.tell_all(&Command::FaultOver { fault: *fault, at: now });
+                *scene.target = started;
+                scene.progress.forget_sfu();
+                scene.crew.tell_all(&Command::FaultOver { fault: *fault, at: now });
                 let text = format!("{name}: the SFU serves again");
-                progress.events.push(RunEvent { at: now.as_secs_f64(), lasting: 0.0, kind: "fault".to_owned(), text });
+                scene.progress.events.push(RunEvent {
+                    at: now.as_secs_f64(),
+                    lasting: 0.0,
+                    kind: "fault".to_owned(),
+                    text,
+                });
             }
-            Ok(Err(why)) => ending.target_gone = Some(format!("The target did not come back after `{name}`: {why}.")),
+            Ok(Err(why)) => {
+                scene.ending.target_gone = Some(format!("The target did not come back after `{name}`: {why}."))
+            }
             Err(TryRecvError::Disconnected) => {
-                ending.target_gone = Some(format!("The target could not be started again after `{name}`."));
+                scene.ending.target_gone = Some(format!("The target could not be started again after `{name}`."));
             }
         }
         self.starting = None;

@@ -198,7 +198,8 @@ fn what_is_due_while_the_sfu_is_being_started_waits_for_it() {
     let mut hands = Hands::new(&shared.plan);
     let mut target = start_target(&shared.plan, None, &Arc::default()).expect("started");
     let mut act = |now: Instant, target: &mut Option<Target>| {
-        hands.act(now, &shared, target, &crew, &mut progress, &mut ending);
+        let (progress, ending) = (&mut progress, &mut ending);
+        hands.act(now, &mut Scene { shared: &shared, target, crew: &crew, progress, ending });
     };
     act(Instant::from_secs(2), &mut target);
     assert!(target.is_none(), "killed");
