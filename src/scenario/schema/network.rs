@@ -300,6 +300,17 @@ pub enum Loss {
     None {},
 }
 
+/// What all laws of a delay variation have in common.
+#[derive(JsonSchema, Debug)]
+pub struct Drawn {
+    /// How much of the last packet's luck the next one keeps.
+    #[schemars(extend("default" = 0.0), range(min = 0.0, max = 1.0))]
+    pub correlation: Option<f64>,
+    /// Whether packets may overtake each other.
+    #[schemars(extend("default" = false))]
+    pub reordering: Option<bool>,
+}
+
 /// What is drawn for each packet on top of the delay. Order is kept unless `reordering`. `correlation`, from 0 to below 1,
 /// is how much of the last packet's luck the next one keeps; the law stays the same.
 #[derive(JsonSchema, Debug)]
@@ -311,12 +322,8 @@ pub enum DelayVariation {
         sd: String,
         /// The most that is added; without it three standard deviations.
         max: Option<String>,
-        /// How much of the last packet's luck the next one keeps.
-        #[schemars(extend("default" = 0.0), range(min = 0.0, max = 1.0))]
-        correlation: Option<f64>,
-        /// Whether packets may overtake each other.
-        #[schemars(extend("default" = false))]
-        reordering: Option<bool>,
+        #[schemars(flatten)]
+        drawn: Drawn,
     },
     /// Adds or takes away a Gaussian held to ±`max`; `max` is at most the delay.
     Normal {
@@ -324,23 +331,15 @@ pub enum DelayVariation {
         sd: String,
         /// The most that is added or taken away; without it three standard deviations.
         max: Option<String>,
-        /// How much of the last packet's luck the next one keeps.
-        #[schemars(extend("default" = 0.0), range(min = 0.0, max = 1.0))]
-        correlation: Option<f64>,
-        /// Whether packets may overtake each other.
-        #[schemars(extend("default" = false))]
-        reordering: Option<bool>,
+        #[schemars(flatten)]
+        drawn: Drawn,
     },
     /// Adds a time between nothing and `max`.
     Uniform {
         /// The most that is added.
         max: String,
-        /// How much of the last packet's luck the next one keeps.
-        #[schemars(extend("default" = 0.0), range(min = 0.0, max = 1.0))]
-        correlation: Option<f64>,
-        /// Whether packets may overtake each other.
-        #[schemars(extend("default" = false))]
-        reordering: Option<bool>,
+        #[schemars(flatten)]
+        drawn: Drawn,
     },
     /// A heavy tail (tc-netem's `pareto`): takes away up to ⅔ `sd`, in the median 0.32 `sd`, and adds up to `max`.
     Pareto {
@@ -348,12 +347,8 @@ pub enum DelayVariation {
         sd: String,
         /// The most that is added; without it four times `sd`.
         max: Option<String>,
-        /// How much of the last packet's luck the next one keeps.
-        #[schemars(extend("default" = 0.0), range(min = 0.0, max = 1.0))]
-        correlation: Option<f64>,
-        /// Whether packets may overtake each other.
-        #[schemars(extend("default" = false))]
-        reordering: Option<bool>,
+        #[schemars(flatten)]
+        drawn: Drawn,
     },
     /// A quarter normal, three quarters Pareto (tc-netem's `paretonormal`): takes away up to 1½ `sd`, adds up to `max`.
     #[schemars(rename = "paretonormal")]
@@ -362,12 +357,8 @@ pub enum DelayVariation {
         sd: String,
         /// The most that is added; without it four times `sd`.
         max: Option<String>,
-        /// How much of the last packet's luck the next one keeps.
-        #[schemars(extend("default" = 0.0), range(min = 0.0, max = 1.0))]
-        correlation: Option<f64>,
-        /// Whether packets may overtake each other.
-        #[schemars(extend("default" = false))]
-        reordering: Option<bool>,
+        #[schemars(flatten)]
+        drawn: Drawn,
     },
     /// Adds `sd` times a value of a table, all equally likely.
     Table {
@@ -375,12 +366,8 @@ pub enum DelayVariation {
         file: String,
         /// What 8192 in the table stands for.
         sd: String,
-        /// How much of the last packet's luck the next one keeps.
-        #[schemars(extend("default" = 0.0), range(min = 0.0, max = 1.0))]
-        correlation: Option<f64>,
-        /// Whether packets may overtake each other.
-        #[schemars(extend("default" = false))]
-        reordering: Option<bool>,
+        #[schemars(flatten)]
+        drawn: Drawn,
     },
     /// Slots and no variation: packets arrive in batches. The same as the key `slot`, which goes with the others.
     Slot {
