@@ -93,6 +93,25 @@ impl netem::Packet for UpItem {
     }
 }
 
+/// A datagram as a driver has it, which the client may open in place.
+#[derive(Debug)]
+pub enum Datagram<'a> {
+    /// In a buffer that the driver wants back: what the downlink holds is a copy.
+    Lent(&'a mut [u8]),
+    /// The client's to keep: the downlink holds these very bytes.
+    Given(Vec<u8>),
+}
+
+impl Datagram<'_> {
+    /// Its bytes.
+    pub(super) fn get(&mut self) -> &mut [u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Given(bytes) => bytes,
+        }
+    }
+}
+
 /// One datagram from the SFU, as the socket gave it.
 #[derive(Clone, Debug)]
 pub struct DownItem {

@@ -115,6 +115,7 @@ impl Received {
 
     /// Announces streams. An SSRC that is there already is an integrity fault of the SFU's.
     pub fn expect(&mut self, turn: &mut Turn<'_>, announced: Vec<ReceiveParameters>) {
+        self.streams.reserve_exact(announced.len());
         for parameters in announced {
             let rtx = parameters.codecs.iter().filter_map(|codec| codec.rtx_payload_type);
             self.rtx_payload_types |= rtx.fold(0, |bits, payload_type| bits | 1 << (payload_type & 0x7F));
@@ -128,7 +129,7 @@ impl Received {
         }
     }
 
-    fn add(&mut self, turn: &mut Turn<'_>, parameters: ReceiveParameters, ssrc: u32) {
+    fn add(&mut self, turn: &mut Turn<'_>, mut parameters: ReceiveParameters, ssrc: u32) {
         let index = self.streams.len() as u16;
         let Some(codec) = parameters.codecs.first().map(|codec| codec.codec) else { return };
         let shared = turn.shared;
@@ -161,8 +162,9 @@ impl Received {
             self.by_ssrc.insert(rtx, (index, true));
         }
         let mut extensions = ExtensionMap::default();
-        for (&id, uri) in &parameters.extensions {
-            if let Some(kind) = ExtensionKind::from_uri(uri) {
+        // Thousands of streams are kept, and none needs the names again.
+        for (id, uri) in std::mem::take(&mut parameters.extensions) {
+            if let Some(kind) = ExtensionKind::from_uri(&uri) {
                 let _ = extensions.set(kind, id);
             }
         }

@@ -28,7 +28,7 @@ mod word;
 #[cfg(test)]
 mod tests;
 
-pub use item::CLASS_NAMES;
+pub use item::{CLASS_NAMES, Datagram};
 pub use shared::Shared;
 pub use sink::{Entry, Milestone, Order, Outbox, Sink};
 pub use story::Snapshot;
@@ -203,21 +203,25 @@ impl Client {
         leg: u8,
         entered: Instant,
         source: SocketAddr,
-        bytes: &mut [u8],
+        bytes: Datagram<'_>,
         shared: &Shared,
         sink: &mut Sink,
     ) {
+        let mut bytes = bytes;
         let mut turn = self.turn(now, shared, sink);
         let Some(session) = &mut self.session else { return };
         if !turn.lets(source.port()) {
             return;
         }
-        let class = session.classify(leg, bytes);
-        if self.network.down.pass(class as usize, bytes.len()) {
-            session.deliver(&mut turn, leg, source, (entered, entered), bytes);
+        let class = session.classify(leg, bytes.get());
+        if self.network.down.pass(class as usize, bytes.get().len()) {
+            session.deliver(&mut turn, leg, source, (entered, entered), bytes.get());
             self.stirred = true;
         } else {
-            let bytes = turn.sink.copy(bytes);
+            let bytes = match bytes {
+                Datagram::Lent(bytes) => turn.sink.copy(bytes),
+                Datagram::Given(bytes) => bytes,
+            };
             let item = DownItem { session: turn.session, leg, class, source, entered, bytes, damaged: false };
             self.network.down.handle_packet(entered, item);
         }

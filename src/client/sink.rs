@@ -22,6 +22,8 @@ pub struct Sink {
     pub(super) outgoing: Vec<Outgoing>,
     /// Buffers of datagrams that have left a downlink, for those that enter one.
     spare: Vec<Vec<u8>>,
+    /// How many of them are kept.
+    kept: usize,
 }
 
 /// Buffers that are kept: as many datagrams as a thousand downlinks hold for some ten milliseconds.
@@ -38,7 +40,14 @@ impl Sink {
             frame: Frame::default(),
             outgoing: Vec::new(),
             spare: Vec::new(),
+            kept: SPARE,
         }
+    }
+
+    /// The same for a driver that gives its datagrams away ([`super::Datagram::Given`]): no buffer is kept for others.
+    #[must_use]
+    pub fn for_given(recorder: Recorder) -> Self {
+        Self { kept: 0, ..Self::new(recorder) }
     }
 
     /// A copy of a datagram, in a buffer that was used before where there is one.
@@ -51,7 +60,7 @@ impl Sink {
 
     /// Takes a buffer back.
     pub(super) fn give_back(&mut self, bytes: Vec<u8>) {
-        if self.spare.len() < SPARE {
+        if self.spare.len() < self.kept {
             self.spare.push(bytes);
         }
     }

@@ -97,6 +97,13 @@ impl<T: Packet> Bottleneck<T> {
         }
     }
 
+    /// Gives back the memory of an empty queue.
+    pub(crate) fn rest(&mut self) {
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+
     /// Takes a packet of `size` bytes, overhead included, or gives it back when the queue is full.
     pub(crate) fn offer(&mut self, now: Instant, size: usize, item: T) -> Result<(), T> {
         assert!(size < LARGEST, "a packet of {size} bytes: packets are below 1 GiB");

@@ -97,6 +97,15 @@ impl<L> Half<L> {
         }
     }
 
+    /// Gives back the memory of what was under way, once nothing is: most connections say little after their beginning.
+    pub(super) fn rest(&mut self) {
+        if self.messages.is_empty() && self.messages.capacity() > 0 {
+            self.messages = VecDeque::new();
+            self.timers = BinaryHeap::new();
+            self.bottleneck.rest();
+        }
+    }
+
     /// When something happens next: a segment has left, a timer has run out, or a message is delivered.
     pub(super) fn next_event(&self) -> Option<Instant> {
         let departure = self.bottleneck.next_departure();

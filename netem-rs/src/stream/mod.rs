@@ -142,7 +142,12 @@ impl<T> Stream<T> {
 
     /// What has happened by now, in order of time.
     pub fn poll_output(&mut self) -> Option<StreamOutput<T>> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() && self.outputs.capacity() > 0 {
+            self.outputs = VecDeque::new();
+            self.held.shrink_to_fit();
+        }
+        output
     }
 
     /// When something happens next by itself.
@@ -197,7 +202,11 @@ impl<T> Stream<T> {
         self.clock = self.clock.max(now);
         loop {
             let direction = match (self.up.next_event(), self.down.next_event()) {
-                (None, None) => return,
+                (None, None) => {
+                    self.up.rest();
+                    self.down.rest();
+                    return;
+                }
                 (Some(up), Some(down)) if down < up => Direction::Down,
                 (None, Some(_)) => Direction::Down,
                 (Some(_), _) => Direction::Up,

@@ -200,7 +200,9 @@ impl Bench<'_> {
             Step::Datagram(leg, mut bytes, late) => {
                 let entered = self.now.saturating_sub(Duration::from_millis(late));
                 let source = SocketAddr::from(([127, 0, 0, 1], 9_999));
-                self.client.handle_datagram(self.now, leg, entered, source, &mut bytes, shared, sink);
+                let bytes =
+                    if bytes.len().is_multiple_of(2) { Datagram::Given(bytes) } else { Datagram::Lent(&mut bytes) };
+                self.client.handle_datagram(self.now, leg, entered, source, bytes, shared, sink);
                 self.client.handle_batch_end(self.now, shared, sink);
             }
             Step::Carried(leg, session, carried) => {

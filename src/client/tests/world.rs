@@ -342,7 +342,7 @@ impl World {
             } else if let Some((to, mut bytes)) = self.to_clients.pop_front() {
                 let Some(&(who, leg)) = self.bound.get(&to) else { continue };
                 self.tell(who, |client, now, shared, sink| {
-                    client.handle_datagram(now, leg, now, sfu_address(), &mut bytes, shared, sink);
+                    client.handle_datagram(now, leg, now, sfu_address(), Datagram::Lent(&mut bytes), shared, sink);
                     client.handle_batch_end(now, shared, sink);
                 });
             } else if let Some(((who, leg), session, carried)) = self.carried.pop_front() {

@@ -47,7 +47,8 @@ pub(super) fn teams(shared: &Arc<Shared>, islands: Vec<Island>, count: usize, st
     let count = count.clamp(1, islands.len().max(1));
     let recorder =
         || Recorder::new(plan.populations.len(), plan.networks.len(), plan.media.len(), plan.output.interval);
-    let mut teams: Vec<Team> = (0..count).map(|_| Team { sink: Sink::new(recorder()), worlds: Vec::new() }).collect();
+    let mut teams: Vec<Team> =
+        (0..count).map(|_| Team { sink: Sink::for_given(recorder()), worlds: Vec::new() }).collect();
     for (index, island) in islands.into_iter().enumerate() {
         teams[index % count].worlds.push((index, World::new(Arc::clone(shared), island, story_of)));
     }

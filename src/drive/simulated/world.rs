@@ -11,7 +11,7 @@ use super::serving::Setup;
 use super::sfu::Sfu;
 use super::story::Story;
 use super::timers::Timers;
-use crate::client::{Client, Entry, Milestone, Order, Outbox, Shared, Sink};
+use crate::client::{Client, Datagram, Entry, Milestone, Order, Outbox, Shared, Sink};
 use crate::clock::Instant;
 use crate::drive::acts::{Act, acts};
 use crate::drive::closed::{Closed, Move};
@@ -83,7 +83,7 @@ impl World {
         Self {
             now: Instant::ZERO,
             clients: members.iter().map(|&member| Client::new(&shared, member)).collect(),
-            sink: Sink::new(Recorder::new(0, 0, 0, plan.output.interval)),
+            sink: Sink::for_given(Recorder::new(0, 0, 0, plan.output.interval)),
             sfu: Sfu::new(setup),
             story: told.map(|client| Story::new(client as u32)),
             timers: Timers::default(),
@@ -253,14 +253,14 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, to: SocketAddr, mut bytes: Vec<u8>) {
+    fn deliver(&mut self, to: SocketAddr, bytes: Vec<u8>) {
         let Some((client, port)) = address::owner(to) else { return };
         let Some(leg) = self.ports.get(client as usize).and_then(|ports| ports.leg(port)) else { return };
         if let Some(story) = self.story.as_mut().filter(|story| story.is_of(client)) {
             story.arrived(self.now, &bytes);
         }
         self.tell(client, |client, now, shared, sink| {
-            client.handle_datagram(now, leg, now, address::SFU, &mut bytes, shared, sink);
+            client.handle_datagram(now, leg, now, address::SFU, Datagram::Given(bytes), shared, sink);
             client.handle_batch_end(now, shared, sink);
         });
     }

@@ -6,6 +6,9 @@ use crate::clock::Instant;
 use crate::metrics::catalog::Metric;
 use std::collections::VecDeque;
 
+/// Outputs that there is room for when nothing happens: as many as the last packet of a frame may cause.
+const KEPT: usize = 8;
+
 /// Outputs in order, and the counts that become outputs once a second.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
@@ -20,6 +23,16 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// The next of them. What the end of a second took more room for than packets do is given back: thousands of streams
+    /// are kept, and each is said something of once in a while.
+    pub fn poll(&mut self) -> Option<Output> {
+        let output = self.queue.pop_front();
+        if output.is_none() && self.queue.capacity() > KEPT {
+            self.queue.shrink_to(KEPT);
+        }
+        output
+    }
+
     /// A value of a trend.
     pub fn sample(&mut self, metric: Metric, due: Instant, value: f64) {
         self.tally.note(metric, value);

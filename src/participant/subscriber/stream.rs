@@ -230,7 +230,7 @@ impl Stream {
 
     /// The next output; drain to `None` after every input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.queue.pop_front()
+        self.out.poll()
     }
 
     /// Whether the picture stands still at `now`.

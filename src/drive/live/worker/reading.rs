@@ -4,7 +4,7 @@
 //! its stamp says when it came. Read when the first of them comes out, it wakes its client once and not twice.
 
 use super::{HANDSHAKE_BUDGET, LEG_BITS, Worker};
-use crate::client::Client;
+use crate::client::{Client, Datagram};
 use crate::clock::{Duration, Instant};
 use crate::drive::live::poller::Poller;
 use crate::drive::live::socket::RecvScratch;
@@ -116,13 +116,13 @@ impl Worker {
     pub(super) fn receive(&mut self, mut now: Instant) -> Instant {
         let started = self.clock.now();
         while let Some(deferred) = self.reading.deferred.pop_front() {
-            let Deferred { client, leg, entered, source, mut bytes } = deferred;
+            let Deferred { client, leg, entered, source, bytes } = deferred;
             self.clients[client as usize].handle_datagram(
                 now,
                 leg,
                 entered,
                 source,
-                &mut bytes,
+                Datagram::Given(bytes),
                 &self.shared,
                 &mut self.sink,
             );
@@ -160,7 +160,7 @@ impl Worker {
         let (one, shared, sink) = (&mut self.clients[client as usize], &self.shared, &mut self.sink);
         for _ in 0..LAST_BATCHES {
             let batch = socket.receive(&mut self.reading.scratch, &self.wall, |entered, source, bytes| {
-                one.handle_datagram(now, leg, entered.min(now), source, bytes, shared, sink);
+                one.handle_datagram(now, leg, entered.min(now), source, Datagram::Lent(bytes), shared, sink);
             });
             self.counts.drops += batch.dropped;
             if !batch.more {
@@ -188,7 +188,7 @@ impl Worker {
                     deferred.push_back(Deferred { client, leg, entered, source, bytes: bytes.to_vec() });
                     return;
                 }
-                one.handle_datagram(now, leg, entered, source, bytes, shared, sink);
+                one.handle_datagram(now, leg, entered, source, Datagram::Lent(bytes), shared, sink);
             });
             self.counts.drops += batch.dropped;
             more = batch.more;
