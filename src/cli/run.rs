@@ -49,9 +49,15 @@ pub struct RunOptions {
     #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "replay"])]
     pub seeds: Option<String>,
     /// Simulated: print one participant's story of the run with this seed, event by event, and write nothing
-    #[arg(long, value_name = "SEED", requires = "participant", conflicts_with = "seed")]
+    #[arg(
+        long,
+        value_name = "SEED",
+        requires = "participant",
+        conflicts_with_all = ["seed", "json", "out", "quiet"],
+        long_help = "Simulated: print one participant's story of the run with this seed, event by event, and write nothing, which is why it goes with none of --out, --json and --quiet"
+    )]
     pub replay: Option<u64>,
-    /// Whose story `--replay` prints: its name, as in `viewers-17`, or its index
+    /// Whose story `--replay` prints: its name, as in `viewers-17`, or its index in the plan, from 0
     #[arg(long, value_name = "ID", requires = "replay")]
     pub participant: Option<String>,
 }

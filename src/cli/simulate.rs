@@ -10,12 +10,14 @@ use super::{artifacts, fail, interrupt};
 use crate::clock::Duration;
 use crate::drive::live::{machine, wall};
 use crate::drive::simulated::{self, SimulateError, Simulated};
+use crate::outcome::Verdict;
 use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::scenario::secret::redact_command;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 /// How often the panel is drawn: virtual seconds may pass by the hundred.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
@@ -63,13 +65,25 @@ fn replay(source: &Source<'_>, seed: u64, participant: &str) -> ExitCode {
         Ok(options) => simulated::Options { story_of: Some(name), ..options },
         Err(code) => return code,
     };
+    let interrupted = options.interrupted.clone();
+    // Nobody reads on (`| head`): nothing is left to tell, and that is no error.
+    let gone = Cell::new(false);
     let out = RefCell::new(std::io::BufWriter::new(std::io::stdout().lock()));
     let told = simulated::run(plan, &options, &mut |_| {}, &mut |line| {
-        // A reader that has gone away (`| head`) is no error.
-        let _ = writeln!(out.borrow_mut(), "{line}");
+        if writeln!(out.borrow_mut(), "{line}").is_err() {
+            gone.set(true);
+            interrupted.store(true, Ordering::Relaxed);
+        }
     });
     let _ = out.into_inner().flush();
-    told.map_or_else(|error| fail(&error.to_string()), |_| ExitCode::SUCCESS)
+    match told {
+        Err(error) => fail(&error.to_string()),
+        Ok(_) if interrupted.load(Ordering::Relaxed) && !gone.get() => {
+            let _ = fail("the story was interrupted and ends before the run does");
+            super::exit(Verdict::Interrupted.exit_code())
+        }
+        Ok(_) => ExitCode::SUCCESS,
+    }
 }
 
 fn simulate(source: &Source<'_>, options: &RunOptions) -> Result<ExitCode, ExitCode> {

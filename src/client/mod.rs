@@ -376,6 +376,14 @@ impl Client {
         story::links(self.index, &self.network)
     }
 
+    /// Segments of signalling that the network lost so far, up and down, with the number of the session whose they were.
+    #[must_use]
+    pub fn lost_segments(&self) -> Option<(u32, [u64; 2])> {
+        let session = self.session.as_ref()?;
+        let lost = |direction| session.legs.iter().map(|leg| leg.path.0.retransmitted_in(direction)).sum();
+        Some((session.number, [lost(netem::Direction::Up), lost(netem::Direction::Down)]))
+    }
+
     /// What the emulated links did since the last interval.
     fn record_links(&mut self, turn: &mut Turn<'_>) {
         for link in [self.network.up.report(), self.network.down.report()] {

@@ -190,6 +190,15 @@ impl<T> Stream<T> {
         self.up.retransmitted() + self.down.retransmitted()
     }
 
+    /// The same of one direction.
+    #[must_use]
+    pub const fn retransmitted_in(&self, direction: Direction) -> u64 {
+        match direction {
+            Direction::Up => self.up.retransmitted(),
+            Direction::Down => self.down.retransmitted(),
+        }
+    }
+
     fn half(&mut self, direction: Direction) -> &mut Half<Load<T>> {
         match direction {
             Direction::Up => &mut self.up,

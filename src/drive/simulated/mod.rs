@@ -52,12 +52,14 @@ pub enum SimulateError {
         most: usize,
     },
     /// The participant whose story is asked for does not exist.
-    #[error("there is no participant `{name}` in the plan; the first are {first}")]
+    #[error("there is no participant `{name}` in the plan: name one of {known}, or give an index from 0 to {last}")]
     NoSuchParticipant {
         /// Who.
         name: String,
-        /// Who is there.
-        first: String,
+        /// Who is there, by population.
+        known: String,
+        /// The last index of the plan.
+        last: usize,
     },
 }
 
@@ -156,8 +158,14 @@ fn shared(plan: Arc<Plan>) -> Arc<Shared> {
 fn find(plan: &Plan, name: &str) -> Result<u32, SimulateError> {
     let found = plan.participants.iter().find(|participant| participant.name == name);
     found.map(|participant| participant.index).ok_or_else(|| {
-        let first: Vec<&str> = plan.participants.iter().take(5).map(|participant| participant.name.as_str()).collect();
-        SimulateError::NoSuchParticipant { name: name.to_owned(), first: first.join(", ") }
+        let ends = (0u16..).zip(&plan.populations).filter_map(|(population, _)| {
+            let members = || plan.participants.iter().filter(|participant| participant.population == population);
+            let (first, last) = (&members().next()?.name, &members().next_back()?.name);
+            Some(if first == last { first.clone() } else { format!("{first} to {last}") })
+        });
+        let known = ends.collect::<Vec<_>>().join(", ");
+        let last = plan.participants.len().saturating_sub(1);
+        SimulateError::NoSuchParticipant { name: name.to_owned(), known, last }
     })
 }
 

@@ -3,30 +3,42 @@
 //! It is told what passes between the participant and the world around it, and writes a line for each, in virtual time.
 //! Samples that come with every packet are left out: packets have lines of their own.
 
+mod words;
+
 use crate::client::{Client, Order, Sink};
 use crate::clock::Instant;
-use crate::conference::protocol::{ClientMessage, ServerMessage};
-use crate::metrics::catalog::{Metric, Unit};
-use crate::metrics::recorder::{Sample, Watched};
 use crate::outcome::LinkOutcome;
-use crate::outcome::words::exact;
-use crate::rtp::header::{Kind, View};
+use crate::plan::{FaultPlan, Plan};
 use crate::signalling::{Carried, Carry};
 use std::collections::BTreeMap;
+use words::measured;
 
 /// The story of one participant.
 #[derive(Debug)]
 pub(super) struct Story {
     client: u32,
     lines: Vec<String>,
+    /// Names of the plan's media, for samples that are of one.
+    media: Vec<String>,
+    /// When which of its faults begin and end, the next one last.
+    faults: Vec<(Instant, String)>,
     /// What its links had lost, dropped and doubled, by direction and class.
     links: BTreeMap<(String, String), [u64; 3]>,
+    /// Of which session how many segments of signalling were lost, up and down.
+    segments: (u32, [u64; 2]),
 }
 
 impl Story {
-    /// The story of the participant with this index.
-    pub const fn new(client: u32) -> Self {
-        Self { client, lines: Vec::new(), links: BTreeMap::new() }
+    /// The story of the participant with this index in the plan, which is this client of its island.
+    pub fn new(plan: &Plan, participant: u32, client: u32) -> Self {
+        let faults = &plan.participants[participant as usize].faults;
+        let faults = faults.iter().flat_map(|fault| turnings(&plan.faults[usize::from(*fault)]));
+        let mut faults: Vec<(Instant, String)> = faults.collect();
+        // Of one instant's, what stands first in the file happens first.
+        faults.sort_by_key(|(at, _)| *at);
+        faults.reverse();
+        let media = plan.media.iter().map(|media| media.name.clone()).collect();
+        Self { client, lines: Vec::new(), media, faults, links: BTreeMap::new(), segments: Default::default() }
     }
 
     /// Whether it is this participant's.
@@ -34,12 +46,25 @@ impl Story {
         self.client == client
     }
 
-    /// The lines so far.
-    pub fn take(&mut self) -> Vec<String> {
+    /// The lines up to `now` that were not taken yet.
+    pub fn take(&mut self, now: Instant) -> Vec<String> {
+        self.catch_up(now);
         std::mem::take(&mut self.lines)
     }
 
     fn line(&mut self, at: Instant, who: &str, what: &str) {
+        self.catch_up(at);
+        self.write(at, who, what);
+    }
+
+    /// Tells of the faults that began or ended by `now`.
+    fn catch_up(&mut self, now: Instant) {
+        while let Some((at, what)) = self.faults.pop_if(|(at, _)| *at <= now) {
+            self.write(at, "fault", &what);
+        }
+    }
+
+    fn write(&mut self, at: Instant, who: &str, what: &str) {
         let (millis, micros) = (at.as_millis(), at.as_micros() % 1_000);
         self.lines.push(format!("{:>6}.{:03} {micros:03}  {who:<8} {what}", millis / 1_000, millis % 1_000));
     }
@@ -54,9 +79,12 @@ impl Story {
         for link in client.links() {
             self.compare(at, &link);
         }
+        if let Some((session, lost)) = client.lost_segments() {
+            self.count_segments(at, session, lost);
+        }
         for watched in sink.recorder.take_watched() {
-            if tells(watched.metric) {
-                self.line(at, "measured", &measured(&watched));
+            if let Some(text) = measured(&watched, &self.media) {
+                self.line(at, "measured", &text);
             }
         }
     }
@@ -64,10 +92,24 @@ impl Story {
     fn compare(&mut self, at: Instant, link: &LinkOutcome) {
         let now = [link.lost, link.overflowed, link.duplicated];
         let before = self.links.insert((link.direction.clone(), link.class.clone()), now).unwrap_or_default();
+        let class = words::of_class(&link.class);
         for ((now, before), what) in now.iter().zip(before).zip(["lost", "dropped by the queue", "duplicated"]) {
             let more = now - before;
             if more > 0 {
-                let text = format!("{}: {more} {} packet{} {what}", link.direction, link.class, plural(more));
+                let text = format!("{more} {class} packet{} {what} on the way {}", plural(more), link.direction);
+                self.line(at, "link", &text);
+            }
+        }
+    }
+
+    fn count_segments(&mut self, at: Instant, session: u32, lost: [u64; 2]) {
+        let (known, before) = std::mem::replace(&mut self.segments, (session, lost));
+        let before = if known == session { before } else { [0; 2] };
+        for ((lost, before), direction) in lost.into_iter().zip(before).zip(["up", "down"]) {
+            let more = lost - before;
+            if more > 0 {
+                let (s, are) = (plural(more), if more == 1 { "is" } else { "are" });
+                let text = format!("{more} signalling segment{s} lost on the way {direction}, and {are} sent again after a timeout");
                 self.line(at, "link", &text);
             }
         }
@@ -75,25 +117,27 @@ impl Story {
 
     /// It wants something done.
     pub fn order(&mut self, at: Instant, order: &Order) {
-        let text = match order {
-            Order::Bind { leg } => format!("binds the socket of leg {leg}"),
-            Order::Unbind { leg } => format!("closes the socket of leg {leg}"),
-            Order::Rebind { leg } => format!("leg {leg} appears under another port"),
+        let (who, text) = match order {
+            Order::Bind { leg } => ("socket", format!("leg {leg}: opened")),
+            Order::Unbind { leg } => ("socket", format!("leg {leg}: closed")),
+            Order::Rebind { leg } => ("socket", format!("leg {leg}: its NAT gives it another port")),
             Order::Connect { .. } => return,
-            Order::Carry { carry: Carry::Open { .. }, .. } => "opens its WebSocket".to_owned(),
-            Order::Carry { carry: Carry::Close, .. } => "closes its WebSocket".to_owned(),
-            Order::Carry { carry: Carry::Abort, .. } => "its WebSocket breaks".to_owned(),
-            Order::Carry { carry: Carry::Text(text), .. } => said(text),
-            Order::Carry { carry: Carry::Request(request), .. } => format!("{:?} {}", request.method, request.url),
+            Order::Carry { carry: Carry::Open { .. }, .. } => ("signals", "opens its WebSocket".to_owned()),
+            Order::Carry { carry: Carry::Close, .. } => ("signals", "closes its WebSocket".to_owned()),
+            Order::Carry { carry: Carry::Abort, .. } => ("signals", "its WebSocket breaks".to_owned()),
+            Order::Carry { carry: Carry::Text(text), .. } => ("signals", words::said(text)),
+            Order::Carry { carry: Carry::Request(request), .. } => {
+                ("signals", format!("{:?} {}", request.method, request.url))
+            }
         };
-        self.line(at, "signals", &text);
+        self.line(at, who, &text);
     }
 
     /// Something comes to it over signalling, and enters its downlink.
     pub fn heard(&mut self, at: Instant, carried: &Carried) {
         let text = match carried {
             Carried::Opened => "the WebSocket is open".to_owned(),
-            Carried::Text(text) => heard(text),
+            Carried::Text(text) => words::heard(text),
             Carried::Closed { reason, .. } => format!("the WebSocket is closed: {reason}"),
             Carried::Response(response) => format!("status {}", response.status),
             Carried::RequestFailed { reason, .. } => format!("no answer: {reason}"),
@@ -103,95 +147,26 @@ impl Story {
 
     /// A datagram left its uplink.
     pub fn sent(&mut self, at: Instant, bytes: &[u8]) {
-        self.line(at, "sends", &datagram(bytes));
+        self.line(at, "sends", &words::datagram(bytes));
     }
 
     /// A datagram enters its downlink.
     pub fn arrived(&mut self, at: Instant, bytes: &[u8]) {
-        self.line(at, "is sent", &datagram(bytes));
+        self.line(at, "is sent", &words::datagram(bytes));
     }
 }
 
-/// Whether a metric's samples are events, and not as many as packets.
-fn tells(metric: Metric) -> bool {
-    let name = metric.name();
-    let by_packet = [
-        Metric::RtpPacketsSent,
-        Metric::RtpBytesSent,
-        Metric::RtpPacketsReceived,
-        Metric::RtpBytesReceived,
-        Metric::RtpInterarrival,
-        Metric::RtpReorder,
-        Metric::RtpLossNet,
-        Metric::RtpLossResidual,
-        Metric::RtpLossLate,
-        Metric::VideoIfd,
-        Metric::VideoAssembly,
-        Metric::SfuForwardDelay,
-    ];
-    !name.starts_with("harness.") && !name.starts_with("net.") && !by_packet.contains(&metric)
-}
-
-fn measured(watched: &Watched) -> String {
-    let spec = watched.metric.spec();
-    let unit = spec.unit.name();
-    match watched.sample {
-        Sample::Value(value) => format!("{} {}", spec.name, exact(value, unit)),
-        Sample::Censored(waited) => format!("{} given up after {}", spec.name, exact(waited, Unit::Seconds.name())),
-        Sample::Count(count) => format!("{} +{count}", spec.name),
-        Sample::Share(part, whole) => format!("{} {part} of {whole}", spec.name),
+/// When a fault begins and ends, in words. What cannot be over is not over.
+fn turnings(fault: &FaultPlan) -> Vec<(Instant, String)> {
+    let (name, what) = (&fault.name, words::of_fault(&fault.kind));
+    if fault.kind.is_instant() {
+        return vec![(fault.at, format!("{name}: {what}"))];
     }
-}
-
-/// A datagram in a few words.
-fn datagram(bytes: &[u8]) -> String {
-    let len = bytes.len();
-    match Kind::of(bytes) {
-        Kind::Stun => {
-            let what = if bytes[0] == 0 { "request" } else { "response" };
-            format!("STUN binding {what}, {len} bytes")
-        }
-        Kind::Dtls => format!("DTLS, {len} bytes"),
-        Kind::Rtcp => format!("RTCP, {len} bytes"),
-        Kind::Rtp => match View::parse(bytes) {
-            Some(view) => {
-                let marker = if view.marker() { ", marker" } else { "" };
-                let (ssrc, sequence, time) = (view.ssrc(), view.sequence(), view.rtp_time());
-                format!("RTP {ssrc:08x} #{sequence} pt {} at {time}{marker}, {len} bytes", view.payload_type())
-            }
-            None => format!("malformed RTP, {len} bytes"),
-        },
-        Kind::Other => format!("{len} bytes of nothing known"),
+    let mut list = vec![(fault.at, format!("{name} begins: {what}"))];
+    if fault.kind.can_recover() {
+        list.push((fault.until, format!("{name} is over")));
     }
-}
-
-fn said(text: &str) -> String {
-    match serde_json::from_str(text) {
-        Ok(ClientMessage::Join { room, publish, .. }) => format!("join {room}, publishing {} tracks", publish.len()),
-        Ok(ClientMessage::Publish { track }) => format!("publish {}", track.media),
-        Ok(ClientMessage::Unpublish { media }) => format!("unpublish {media}"),
-        Ok(ClientMessage::Subscribe { tracks }) => format!("subscribe to {}", names(tracks.iter())),
-        Ok(ClientMessage::Unsubscribe { tracks }) => format!("unsubscribe from {}", names(tracks.iter())),
-        Ok(ClientMessage::Mute { media, muted }) => format!("{} {media}", if muted { "mute" } else { "unmute" }),
-        Ok(ClientMessage::Restart { .. }) => "restart ICE".to_owned(),
-        Ok(ClientMessage::Leave) => "leave".to_owned(),
-        Err(_) => text.to_owned(),
-    }
-}
-
-fn heard(text: &str) -> String {
-    match serde_json::from_str(text) {
-        Ok(ServerMessage::Joined { roster, .. }) => format!("joined, {} others are there", roster.len()),
-        Ok(ServerMessage::Subscribed { streams }) => {
-            format!("subscribed: {}", names(streams.iter().filter_map(|stream| stream.track.as_ref())))
-        }
-        Ok(message) => serde_json::to_string(&message).unwrap_or_default(),
-        Err(_) => text.to_owned(),
-    }
-}
-
-fn names<'a>(tracks: impl Iterator<Item = &'a crate::conference::TrackName>) -> String {
-    tracks.map(|track| format!("{}/{}", track.participant, track.media)).collect::<Vec<_>>().join(", ")
+    list
 }
 
 const fn plural(count: u64) -> &'static str {

@@ -104,7 +104,8 @@ impl Team {
             world.exchange();
             told.milestones.extend(world.take_milestones());
             told.busy.extend(world.sfu.take_busy(world.now, interval).map(|busy| (index, busy)));
-            told.story.extend(world.story.iter_mut().flat_map(|story| story.take()));
+            let now = world.now;
+            told.story.extend(world.story.iter_mut().flat_map(|story| story.take(now)));
         });
         told.report.interval = self.sink.recorder.take_interval(number);
         told
@@ -136,7 +137,8 @@ impl Team {
             left.result.links.extend(world.clients.iter().flat_map(Client::links));
             let (dropped, strays) = world.sfu.lost();
             left.lost = (left.lost.0 + dropped, left.lost.1 + strays);
-            left.story.extend(world.story.iter_mut().flat_map(|story| story.take()));
+            let now = world.now;
+            left.story.extend(world.story.iter_mut().flat_map(|story| story.take(now)));
             // What a fault does to the SFU it does on every island alike.
             if index == 0 {
                 left.events = world.events;

@@ -262,6 +262,55 @@ fn a_story_tells_of_the_join_and_of_what_is_measured() {
 }
 
 #[test]
+fn a_story_tells_of_faults_and_of_lost_signalling() {
+    let faults = r#"
+[[fault]]
+name = "dark"
+at = "3s"
+for = "2s"
+kind = "partition"
+select = { population = "viewers" }
+[[fault]]
+name = "moved"
+at = "7s"
+kind = "nat-rebind"
+select = { population = "speakers" }
+"#;
+    let network = path("delay = \"20ms\", loss = { model = \"iid\", p = 0.3 }");
+    let story = |name: &str| {
+        let (_, plan) = load(&format!("{network}{faults}"), 5);
+        let mut lines = Vec::new();
+        let options = Options { story_of: Some(name.to_owned()), ..Options::default() };
+        run(plan, &options, &mut |_| {}, &mut |line| lines.push(line.to_owned())).expect("it begins");
+        assert!(lines.is_sorted_by_key(|line| line[..14].to_owned()), "in the order of time");
+        lines
+    };
+    let told: Vec<String> =
+        story("viewers-1").into_iter().filter(|line| line[16..].starts_with("fault ")).collect();
+    assert_eq!(
+        told,
+        [
+            "     3.000 000  fault    dark begins: nothing gets through, neither datagrams nor signalling",
+            "     5.000 000  fault    dark is over",
+        ]
+    );
+    let of_all: Vec<String> = (1..=3).flat_map(|n| story(&format!("viewers-{n}"))).collect();
+    assert!(of_all.iter().any(|line| line.contains("signalling segment")), "three in ten are lost");
+    let speaker = story("speakers-1");
+    assert!(speaker.iter().any(|line| line.ends_with("fault    moved: the NAT gives every socket another port")));
+    assert!(!speaker.iter().any(|line| line.contains("dark")), "not selected");
+}
+
+#[test]
+fn a_participant_who_is_not_there_is_told_with_those_who_are() {
+    let (_, plan) = load(&path("delay = \"20ms\""), 5);
+    let options = Options { story_of: Some("nobody".to_owned()), ..Options::default() };
+    let error = run(plan, &options, &mut |_| {}, &mut |_| {}).expect_err("no such participant").to_string();
+    assert!(error.contains("speakers-1 to speakers-2, viewers-1 to viewers-6"), "{error}");
+    assert!(error.ends_with("or give an index from 0 to 7"), "{error}");
+}
+
+#[test]
 fn many_seeds_are_pooled_and_their_spread_is_kept() {
     let text = format!(
         "{}[[threshold]]\nmetric = \"join.total\"\nexpect = [\"p50 < 5s\"]\n[[threshold]]\nmetric = \"session.lost\"\nexpect = [\"count == 0\"]\n",

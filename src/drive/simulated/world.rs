@@ -85,7 +85,7 @@ impl World {
             clients: members.iter().map(|&member| Client::new(&shared, member)).collect(),
             sink: Sink::for_given(Recorder::new(0, 0, 0, plan.output.interval)),
             sfu: Sfu::new(setup),
-            story: told.map(|client| Story::new(client as u32)),
+            story: told.map(|client| Story::new(plan, members[client], client as u32)),
             timers: Timers::default(),
             ports: members.iter().map(|_| Ports::default()).collect(),
             members,

@@ -147,3 +147,14 @@ fn wrong_usage_says_what_would_be_right() {
     throng(dir.path(), &["quick", "--for", "thirty"]).exits(2).says(&["write a duration with its unit"]);
     throng(dir.path(), &["init", "no/name"]).exits(2).says(&["`no/name` is not a name"]);
 }
+
+#[test]
+fn a_story_goes_with_nothing_that_it_would_ignore() {
+    let dir = here();
+    write(dir.path(), "s.toml", LEAST);
+    for other in [&["--json"][..], &["--quiet"], &["--out", "there"], &["--seeds", "1..2"]] {
+        let mut line = vec!["run", "s.toml", "--world", "simulated", "--replay", "1", "--participant", "0"];
+        line.extend(other);
+        throng(dir.path(), &line).exits(2).silent().says(&["cannot be used with", other[0]]);
+    }
+}
