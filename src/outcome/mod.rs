@@ -13,6 +13,7 @@ mod health;
 pub mod io;
 pub mod judge;
 pub mod names;
+pub mod number;
 pub mod series;
 pub mod verdict;
 pub mod window;

@@ -86,10 +86,16 @@ pub fn title(outcome: &ThresholdOutcome) -> String {
     }
 }
 
-/// A threshold's comparison for people: `< 2 s`, `>= 99.9 %`.
+/// A threshold's comparison for people: `< 2 s`, `≥ 99.9 %`.
 #[must_use]
 pub fn limit(outcome: &ThresholdOutcome) -> String {
     let operator: String = outcome.expect.chars().filter(|c| "<>=".contains(*c)).collect();
+    let operator = match operator.as_str() {
+        "<=" => "≤",
+        ">=" => "≥",
+        "==" => "=",
+        other => other,
+    };
     format!("{operator} {}", exact(outcome.limit, &outcome.unit))
 }
 

@@ -1,16 +1,14 @@
-//! Values with their units as people read them: three significant digits, the unit always there.
+//! Values with their units as people read them in sentences and on the console; their digits are `number`'s.
+
+use super::number::{bytes, percent, plain, seconds};
 
 /// A value of a metric's unit (`Unit::name`): `237 ms`, `1.90 s`, `2.53 %`, `1,500`, `418 MiB`.
 #[must_use]
 pub fn readable(value: f64, unit: &str) -> String {
     match unit {
-        "s" if value.abs() < 1.0 => format!("{} ms", digits(value * 1e3)),
-        "s" => format!("{} s", digits(value)),
-        // What is not whole is never rounded to it.
-        "ratio" if (0.9995..1.0).contains(&value) => format!("{} %", (value * 1e4).floor() / 1e2),
-        "ratio" => format!("{} %", digits(value * 100.0)),
-        "B" if value.abs() >= 1_048_576.0 => format!("{} MiB", digits(value / 1_048_576.0)),
-        "B" => format!("{} B", digits(value)),
+        "s" => plain(&seconds(value)),
+        "ratio" => plain(&percent(value)),
+        "B" => plain(&bytes(value)),
         "1/s" => format!("{} per s", digits(value)),
         _ => digits(value),
     }
@@ -46,7 +44,7 @@ pub fn digits(value: f64) -> String {
     match size {
         s if s >= 9.995 => format!("{value:.1}"),
         s if s >= 0.005 => format!("{value:.2}"),
-        _ => format!("{value:.1e}"),
+        _ => "< 0.01".to_owned(),
     }
 }
 
@@ -77,7 +75,9 @@ mod tests {
             (0.0253, "ratio", "2.53 %"),
             (1.0, "ratio", "100 %"),
             (0.999_04, "ratio", "99.9 %"),
-            (0.999_99, "ratio", "99.99 %"),
+            (0.999_99, "ratio", "> 99.99 %"),
+            (0.000_001, "s", "1.0 µs"),
+            (0.689_5, "s", "690 ms"),
             (1_500.0, "1", "1,500"),
             (438_304_768.0, "B", "418 MiB"),
             (0.0, "s", "0 ms"),

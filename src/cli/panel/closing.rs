@@ -1,11 +1,13 @@
 //! What stays in the scroll-back when the run ends: verdict, what decided it, five numbers, and where the report is.
 
 use super::look::Look;
-use super::numbers::{SECONDS, SHARE, number, whole};
+use super::numbers::whole;
 use crate::drive::status::Standing;
+use crate::outcome::number::plain;
 use crate::outcome::verdict::{limit, title};
 use crate::outcome::words::readable;
-use crate::outcome::{MetricOutcome, Outcome, ThresholdOutcome, Verdict};
+use crate::outcome::{Outcome, ThresholdOutcome, Verdict, World};
+use crate::report::facts::{Facts, five};
 
 /// The closing summary; `warnings` were shown above the panel, `report` is where the report is, if one was written.
 #[must_use]
@@ -24,16 +26,18 @@ pub fn closing(outcome: &Outcome, warnings: u64, report: Option<&str>, look: Loo
     if !outcome.thresholds.is_empty() {
         lines.push(String::new());
     }
-    lines.push(numbers(outcome));
+    lines.extend(numbers(outcome));
     let generator = match outcome.health.checks.iter().find(|check| check.exceeded) {
+        _ if outcome.world == World::Simulated => "simulated: no generator that could be late".to_owned(),
         None => "generator healthy".to_owned(),
         Some(check) => format!("generator TOO SLOW ({})", check.condition),
     };
     let warnings = format!("{warnings} warning{}", if warnings == 1 { "" } else { "s" });
     lines.push(format!("  {generator}, {warnings}   exit {}", outcome.exit_code));
+    lines.extend(outcome.health.notes.iter().map(|note| format!("  note: {note}")));
     lines.extend(report.map(|path| format!("  report {path}")));
     lines.push(String::new());
-    lines.join("\n")
+    look.signs(&lines.join("\n"))
 }
 
 fn paint(look: Look, code: &str, text: &str) -> String {
@@ -78,25 +82,33 @@ fn note(one: &ThresholdOutcome) -> String {
     [about.as_str(), warn].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-fn numbers(outcome: &Outcome) -> String {
-    let entry = |name: &str| outcome.metrics.iter().find(|entry| entry.name == name && entry.labels.is_empty());
-    let of = |name: &str, pick: fn(&MetricOutcome) -> Option<f64>| entry(name).and_then(pick);
+/// The report's five numbers, in its own words and digits.
+fn numbers(outcome: &Outcome) -> [String; 2] {
+    let [_, join, frozen, delay, loss] = five::of(&Facts::of(outcome)).map(|number| match number.few {
+        Some((have, need)) => format!("too few samples, {} of {} needed", whole(have), whole(need)),
+        None => plain(&number.big),
+    });
     let people = &outcome.participants;
-    format!(
-        "  joined {} of {}   join p95 {}   frozen {}\n  frame delay p95 {}   loss after repair {}",
-        whole(people.joined),
-        whole(people.planned),
-        number(SECONDS, of("join.total", |entry| entry.p95)),
-        number(SHARE, of("video.freeze_ratio", |entry| entry.value)),
-        number(SECONDS, of("delay.frame", |entry| entry.p95)),
-        number(SHARE, of("rtp.loss_residual", |entry| entry.value)),
-    )
+    let rejoins = match people.rejoins {
+        0 => String::new(),
+        1 => " (first joins; 1 rejoin apart)".to_owned(),
+        n => format!(" (first joins; {} rejoins apart)", whole(n)),
+    };
+    [
+        format!(
+            "  joined {} of {}{rejoins}   join p95 {join}   frozen {frozen}",
+            whole(people.joined),
+            whole(people.planned)
+        ),
+        format!("  frame delay p95 {delay}   loss after repair {loss}"),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Health, HealthCheck, Labels, OUTCOME_VERSION, Participants, Rates, RunTimes, Series, World};
+    use crate::outcome::{Health, HealthCheck, Labels, OUTCOME_VERSION, Participants, Rates, RunTimes, Series};
+    use crate::report::sample::{self, Sample};
 
     const PLAIN: Look = Look { color: false, unicode: true };
 
@@ -160,6 +172,29 @@ mod tests {
         let check = HealthCheck { condition, value: Some(0.012), limit: 0.005, unit: "s".to_owned(), exceeded: true };
         outcome.health.checks = vec![check];
         assert!(closing(&outcome, 0, None, PLAIN).contains("TOO SLOW (harness.send_lateness p99 > 5ms)"));
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_report_and_say_why_there_is_none() {
+        let outcome = sample::outcome(&Sample::of(200));
+        let facts = Facts::of(&outcome);
+        let text = closing(&outcome, 0, None, PLAIN);
+        for number in &five::of(&facts)[1..] {
+            assert!(text.contains(&plain(&number.big)), "{}: {text}", number.title);
+        }
+        assert!(text.contains("(first joins; 3 rejoins apart)"), "{text}");
+        let few = closing(&sample::outcome(&Sample::of(5)), 0, None, PLAIN);
+        assert!(few.contains("join p95 too few samples, 5 of 72 needed"), "{few}");
+    }
+
+    #[test]
+    fn notes_on_health_are_shown_and_a_simulation_has_no_generator() {
+        let mut outcome = outcome();
+        outcome.world = World::Simulated;
+        outcome.health.notes = vec!["The simulated SFU was overloaded.".to_owned()];
+        let text = closing(&outcome, 0, None, PLAIN);
+        assert!(text.contains("note: The simulated SFU was overloaded."), "{text}");
+        assert!(!text.contains("healthy"), "{text}");
     }
 
     #[test]

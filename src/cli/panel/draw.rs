@@ -306,7 +306,10 @@ fn near(row: &mut Row, status: &Status, look: Look) {
         }
         let name =
             if nearest.of.is_empty() { nearest.metric.clone() } else { format!("{} {}", nearest.metric, nearest.of) };
-        row.tail([Span::styled(&nearest.value, look.bold()), Span::styled(format!(" {}", nearest.limit), look.dim())]);
+        row.tail([
+            Span::styled(&nearest.value, look.bold()),
+            Span::styled(look.signs(&format!(" {}", nearest.limit)), look.dim()),
+        ]);
         row.put(12, "nearest: ", look.dim());
         let room = row.room().saturating_sub(1);
         row.put(0, cut(&name, room), Style::new());

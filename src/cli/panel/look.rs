@@ -57,6 +57,14 @@ impl Look {
         }
     }
 
+    /// A text with the signs that the terminal can show.
+    pub(super) fn signs(self, text: &str) -> String {
+        if self.unicode {
+            return text.to_owned();
+        }
+        text.replace('≤', "<=").replace('≥', ">=").replace('µ', "u")
+    }
+
     /// A bar of `width` cells: its filled part, and the rest.
     pub(super) fn bar(self, done: f64, width: usize) -> (String, String) {
         let eighths = (done.clamp(0.0, 1.0) * (width * 8) as f64) as usize;

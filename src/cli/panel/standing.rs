@@ -51,7 +51,7 @@ pub(super) fn put_threshold(row: &mut Row, threshold: &ThresholdStatus, look: Lo
     let room = usize::from(VALUE_END - 2).saturating_sub(threshold.value.len() + 1);
     row.put(0, name(threshold, room), Style::new());
     row.until(column + VALUE_END, [Span::styled(&threshold.value, value_style)]);
-    row.put(column + VALUE_END + 2, &threshold.limit, look.dim());
+    row.put(column + VALUE_END + 2, look.signs(&threshold.limit), look.dim());
 }
 
 /// What does not fit, counted: `✗ 3 more missed`, or `✓ 2 more hold`.

@@ -281,7 +281,7 @@ fn the_reason_names_the_number_that_decided() {
         reason(&fail[1..], false, &none),
         "1 of 1 thresholds held; nearest to its limit was join.total p95 with 1.90 s, limit < 2 s."
     );
-    assert!(reason(&fail, true, &none).contains("harness.send_lateness was 12 ms"));
+    assert!(reason(&fail, true, &none).contains("harness.send_lateness was 12.0 ms"));
     let aborted = Ending { aborted_by: Some(0), ..Ending::default() };
     assert!(reason(&fail, false, &aborted).starts_with("Ended early after 26 s: join.total p95 was 1.90 s"));
     let lost = Ending { generator_gone: Some("A media worker ended.".to_owned()), ..Ending::default() };

@@ -21,6 +21,8 @@ pub struct Number {
     pub below: String,
     /// Whether there is a number at all.
     pub known: bool,
+    /// Samples there are and samples it needs, where they are too few for it.
+    pub few: Option<(u64, u64)>,
 }
 
 /// The five, in order.
@@ -45,10 +47,15 @@ fn joined(facts: &Facts) -> Number {
         (n, 1 | 2) => format!("{} failed: {}", count(n), causes.join(", ")),
         (n, _) => format!("{} failed", count(n)),
     };
+    // Thresholds on `join.*` judge every join; who reads both must not wonder.
+    let below = match people.rejoins {
+        0 => below,
+        n => format!("{below} · first joins; {} apart, which thresholds count too", things(n, "rejoin")),
+    };
     let share = people.joined as f64 / people.planned as f64;
     let (big, known) = if people.planned == 0 { ("nobody".to_owned(), false) } else { (percent(share), true) };
     let aside = if known { format!("of {}", count(people.planned)) } else { String::new() };
-    Number { title: "Joined", metric: Metric::JoinSuccess, big, aside, below, known }
+    Number { title: "Joined", metric: Metric::JoinSuccess, big, aside, below, known, few: None }
 }
 
 fn join_time(facts: &Facts) -> Number {
@@ -57,6 +64,9 @@ fn join_time(facts: &Facts) -> Number {
     let mut below = format!("p50 {}", write(joins.level(0.5)));
     if let level @ (Level::Value(_) | Level::Beyond) = joins.level(0.99) {
         below += &format!(" · p99 {}", write(level));
+    }
+    if facts.outcome.participants.rejoins > 0 {
+        below += " · first joins";
     }
     let level = joins.level(0.95);
     let slowest = joins.joined.last().and_then(|p| p.join_total).map(|t| Quantity::Seconds.write(t));
@@ -75,6 +85,7 @@ fn join_time(facts: &Facts) -> Number {
                 aside: String::new(),
                 below,
                 known,
+                few: None,
             }
         }
     }
@@ -82,7 +93,8 @@ fn join_time(facts: &Facts) -> Number {
 
 fn short(title: &'static str, metric: Metric, have: u64, need: u64, below: String) -> Number {
     let below = format!("{} of {} · {below}", count(have), count(need));
-    Number { title, metric, big: "n too small".to_owned(), aside: String::new(), below, known: false }
+    let few = Some((have, need));
+    Number { title, metric, big: "n too small".to_owned(), aside: String::new(), below, known: false, few }
 }
 
 fn frozen(facts: &Facts) -> Number {
@@ -102,13 +114,23 @@ fn loss(facts: &Facts) -> Number {
 
 fn ratio(facts: &Facts, title: &'static str, metric: Metric, below: String, nothing: &str) -> Number {
     match pool::overall(facts.outcome, metric.name()).and_then(|m| m.value) {
-        Some(value) => Number { title, metric, big: percent(value), aside: String::new(), below, known: true },
+        Some(value) => {
+            Number { title, metric, big: percent(value), aside: String::new(), below, known: true, few: None }
+        }
         None => none(title, metric, nothing),
     }
 }
 
 fn none(title: &'static str, metric: Metric, why: &str) -> Number {
-    Number { title, metric, big: "no data".to_owned(), aside: String::new(), below: why.to_owned(), known: false }
+    Number {
+        title,
+        metric,
+        big: "no data".to_owned(),
+        aside: String::new(),
+        below: why.to_owned(),
+        known: false,
+        few: None,
+    }
 }
 
 fn delay(facts: &Facts) -> Number {
@@ -124,7 +146,7 @@ fn delay(facts: &Facts) -> Number {
                 _ => format!("p50 {}", write(0.5)),
             };
             let big = level.write(Quantity::Seconds, None);
-            Number { title, metric, big, aside: String::new(), below, known: true }
+            Number { title, metric, big, aside: String::new(), below, known: true, few: None }
         }
     }
 }

@@ -174,7 +174,7 @@ mod tests {
     fn samples_have_their_unit_and_nothing_is_not_told() {
         let is = |text: &str| Some(text.to_owned());
         assert_eq!(told(Metric::RtpRttStun, Sample::Value(0.036_814)), is("rtp.rtt_stun 36.8 ms"));
-        assert_eq!(told(Metric::JoinTotal, Sample::Censored(15.0)), is("join.total given up after 15 s"));
+        assert_eq!(told(Metric::JoinTotal, Sample::Censored(15.0)), is("join.total given up after 15.00 s"));
         let frozen = Sample::Share(250_000_000, 1_000_000_000);
         assert_eq!(told(Metric::VideoFreezeRatio, frozen), is("video.freeze_ratio frozen 250 ms of 1.00 s"));
         assert_eq!(told(Metric::AudioConcealedRatio, Sample::Share(3, 50)), is("audio.concealed_ratio 6.00 %"));
