@@ -213,8 +213,10 @@ impl Session {
         network.up.handle_timeout(turn.now);
         while let Some(delivery) = network.up.poll_output() {
             moved = true;
-            turn.record(Metric::NetEmuLateness, None, delivery.at, turn.now.saturating_since(delivery.at));
             let current = delivery.item.session == self.number;
+            if current {
+                turn.record(Metric::NetEmuLateness, None, delivery.at, turn.now.saturating_since(delivery.at));
+            }
             if let Some(leg) = self.legs.get_mut(usize::from(delivery.item.leg)).filter(|_| current) {
                 match delivery.item.damage {
                     None => leg.emit(turn, &delivery.item.load),
@@ -225,9 +227,12 @@ impl Session {
         network.down.handle_timeout(turn.now);
         while let Some(mut delivery) = network.down.poll_output() {
             moved = true;
-            turn.record(Metric::NetEmuLateness, None, delivery.at, turn.now.saturating_since(delivery.at));
             let item = &mut delivery.item;
+            // What was under way to a session that is over lay there until the next one began: nobody was late for it.
             let current = item.session == self.number;
+            if current {
+                turn.record(Metric::NetEmuLateness, None, delivery.at, turn.now.saturating_since(delivery.at));
+            }
             if let Some(leg) = self.legs.get_mut(usize::from(item.leg)).filter(|_| current) {
                 match item.damaged {
                     false => leg.deliver(turn, item.source, (delivery.at, item.entered), &mut item.bytes),

@@ -51,6 +51,13 @@ fn an_sfu_that_is_killed_takes_every_session_and_everybody_comes_back() {
 }
 
 #[test]
+fn nothing_is_late_in_virtual_time_whatever_happens_to_the_sfu() {
+    let outcome = faulty("kind = \"sfu-kill\"\nrestart_after = \"1s\"");
+    let late = metric(&outcome, Metric::NetEmuLateness).expect("links are there");
+    assert_eq!(late.max, Some(0.0), "what lay in the links of nobody is no lateness: {late:?}");
+}
+
+#[test]
 fn an_sfu_that_stands_still_freezes_everybody_and_loses_nobody() {
     let outcome = faulty("kind = \"sfu-pause\"\nfor = \"3s\"");
     let fault = only(&outcome);
