@@ -93,8 +93,9 @@ impl Figures {
             }),
             time: {
                 let list = views::over_the_run(facts);
-                let title = "Participants, packets, media rate, loss, jitter, freezes, SFU CPU and memory over the run";
-                Figure::both("over-time", title, FULL, |w| strips::strips(times, w, &list))
+                let names: Vec<&str> = list.iter().map(|strip| strip.title).collect();
+                let title = format!("{} over the run", names.join(", "));
+                Figure::both("over-time", &title, FULL, |w| strips::strips(times, w, &list))
             },
             heat: Figure::both("frame-delay", "Frame delay of all frames over the run", FULL, |w| heat::heat(facts, w)),
             networks: group(By::Network),

@@ -24,8 +24,18 @@ pub fn summary(facts: &Facts, failures: &[failures::Failure]) -> String {
     thresholds(&mut text, facts);
     failed(&mut text, failures);
     generator(&mut text, facts);
-    if let Some(environment) = &outcome.environment {
-        let _ = writeln!(text, "Run it again:\n\n{}", fenced(&environment.command));
+    match &outcome.environment {
+        Some(environment) => {
+            let _ = writeln!(text, "Run it again:\n\n{}", fenced(&environment.command));
+        }
+        None => {
+            let _ = writeln!(
+                text,
+                "Run it again with the scenario as it ran, which stands in report.html and in outcome.json (`scenario_text`); the command \
+                 as it was typed is in run.json:\n\n{}",
+                fenced(&facts.again())
+            );
+        }
     }
     text
 }

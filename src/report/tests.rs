@@ -336,3 +336,55 @@ fn a_counter_that_moved_shows_in_the_failures_and_one_that_did_not_says_what_was
     moved(&mut outcome, 7);
     assert!(page(&outcome).contains("Some of what arrived was wrong"));
 }
+
+/// What a simulation leaves behind: no machine, no process, zeros of the generator's own.
+fn simulation() -> Outcome {
+    let mut outcome = outcome(&Sample::of(30));
+    outcome.world = crate::outcome::World::Simulated;
+    outcome.environment = None;
+    outcome.metrics.retain(|m| !m.name.starts_with("sfu.cpu") && m.name != "sfu.rss");
+    outcome.series.metrics.retain(|m| !m.name.starts_with("sfu.cpu") && m.name != "sfu.rss");
+    outcome.health.notes = Vec::new();
+    outcome
+}
+
+#[test]
+fn a_simulated_report_has_nothing_of_a_machine() {
+    let artifacts = render(&simulation());
+    let page = text(&artifacts, "report.html");
+    let measures =
+        page.split("id=\"measures\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("there");
+    assert!(!measures.contains("harness."), "no rows of the generator");
+    for absent in ["Grey is our own lateness", "SFU memory, MiB", "the SFU is not a process of this run", ">took<"] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    for present in ["simulated time", "The simulated SFU is no process", "in virtual time it is never late"] {
+        assert!(page.contains(present), "{present}");
+    }
+    assert!(page.contains("--world simulated --seed"), "the command again");
+    assert!(text(&artifacts, "summary.md").contains("--world simulated --seed"));
+    let live = text(&sample("three").artifacts, "report.html");
+    assert!(live.contains("Grey is our own lateness") && live.contains("harness.") && live.contains(">took<"));
+}
+
+#[test]
+fn nothing_on_a_page_is_left_in_backticks() {
+    for Rendered { name, artifacts, .. } in rendered() {
+        let page = text(artifacts, "report.html");
+        let glossary = page.split("id=\"glossary\"").nth(1).expect("there");
+        assert!(!glossary.contains('`'), "{name}");
+        assert!(!page.contains("ratio, ratio"), "{name}");
+    }
+}
+
+#[test]
+fn a_fault_of_few_shows_no_tail() {
+    let mut outcome = outcome(&Sample::of(100));
+    outcome.faults.truncate(1);
+    outcome.faults[0].present = 5;
+    outcome.faults[0].recovery.p95 = Some(1.234);
+    let artifacts = render(&outcome);
+    let page = text(&artifacts, "report.html");
+    let faults = page.split("id=\"faults\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("there");
+    assert!(faults.contains("n too small: 5 of 72") && !faults.contains("1.23"), "{faults}");
+}

@@ -109,7 +109,9 @@ impl Story {
             let more = lost - before;
             if more > 0 {
                 let (s, are) = (plural(more), if more == 1 { "is" } else { "are" });
-                let text = format!("{more} signalling segment{s} lost on the way {direction}, and {are} sent again after a timeout");
+                let text = format!(
+                    "{more} signalling segment{s} lost on the way {direction}, and {are} sent again after a timeout"
+                );
                 self.line(at, "link", &text);
             }
         }

@@ -285,8 +285,7 @@ select = { population = "speakers" }
         assert!(lines.is_sorted_by_key(|line| line[..14].to_owned()), "in the order of time");
         lines
     };
-    let told: Vec<String> =
-        story("viewers-1").into_iter().filter(|line| line[16..].starts_with("fault ")).collect();
+    let told: Vec<String> = story("viewers-1").into_iter().filter(|line| line[16..].starts_with("fault ")).collect();
     assert_eq!(
         told,
         [

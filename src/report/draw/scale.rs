@@ -71,7 +71,9 @@ pub fn from_zero(most: f64, steps: usize) -> Ticks {
     Ticks { end, at, decimals: decimals_of(step) }
 }
 
-fn decimals_of(step: f64) -> usize {
+/// Decimals that a tick of a logarithmic axis needs by itself.
+#[must_use]
+pub fn decimals_of(step: f64) -> usize {
     (0..6)
         .find(|&d| {
             let scaled = step * libm::pow(10.0, d as f64);
@@ -81,6 +83,7 @@ fn decimals_of(step: f64) -> usize {
 }
 
 /// The values 1, 2, 5 times a power of ten within `low..=high`; only powers of ten when there would be more than `most`.
+/// Where that leaves fewer than two, which tell no scale, every digit, and then even steps.
 #[must_use]
 pub fn decades(low: f64, high: f64, most: usize) -> Vec<f64> {
     let first = libm::floor(libm::log10(low)) as i32;
@@ -92,7 +95,24 @@ pub fn decades(low: f64, high: f64, most: usize) -> Vec<f64> {
             .collect()
     };
     let all = pick(&[1.0, 2.0, 5.0]);
-    if all.len() <= most { all } else { pick(&[1.0]) }
+    if all.len() > most {
+        return pick(&[1.0]);
+    }
+    let digits = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0];
+    let found = [all, pick(&digits)].into_iter().find(|ticks| ticks.len() >= 2);
+    found.unwrap_or_else(|| even(low, high))
+}
+
+/// The multiples of a round step within `low..=high`, of which there are two at least.
+fn even(low: f64, high: f64) -> Vec<f64> {
+    let wanted = (high - low) / 2.0;
+    if wanted <= 0.0 {
+        return vec![low];
+    }
+    let power = libm::pow(10.0, libm::floor(libm::log10(wanted)));
+    let step = [5.0, 2.5, 2.0, 1.0].into_iter().map(|m| m * power).find(|step| *step <= wanted).unwrap_or(power);
+    let first = libm::ceil(low / step) as i64;
+    (first..).map(|i| i as f64 * step).take_while(|value| *value <= high).collect()
 }
 
 /// Whole times in `0..=end` seconds, at most `most` of them.
@@ -124,6 +144,13 @@ mod tests {
     fn decades_thin_out() {
         assert_eq!(decades(0.1, 1.0, 8), [0.1, 0.2, 0.5, 1.0]);
         assert_eq!(decades(0.001, 10.0, 8).len(), 5);
+        assert_eq!(decades(0.25, 0.45, 8).len(), 2);
+        assert_eq!(decades(1.2, 1.9, 8), [1.25, 1.5, 1.75]);
+        for (low, high) in [(0.000_3, 0.000_4), (0.061, 0.069), (0.11, 0.14), (1.1, 4.9), (6.1, 9.3), (0.9, 1.1)] {
+            let ticks = decades(low, high, 8);
+            assert!((2..=8).contains(&ticks.len()), "{low} to {high}: {ticks:?}");
+            assert!(ticks.iter().all(|tick| *tick >= low * 0.998 && *tick <= high * 1.002), "{ticks:?}");
+        }
     }
 
     #[test]

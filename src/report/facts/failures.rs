@@ -77,6 +77,7 @@ fn rejoins(facts: &Facts) -> Failure {
     let people = &facts.outcome.participants;
     let note = match people.rejoins {
         0 => "nobody rejoined".to_owned(),
+        n if people.rejoins_failed == 0 => format!("none of {}", things(n, "rejoin")),
         n => format!("of {}", things(n, "rejoin")),
     };
     let count = Some(people.rejoins_failed);

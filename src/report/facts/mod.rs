@@ -11,7 +11,8 @@ pub mod pool;
 pub mod times;
 pub mod worst;
 
-use crate::outcome::Outcome;
+use crate::metrics::catalog::Metric;
+use crate::outcome::{Outcome, World};
 use groups::By;
 use joins::Joins;
 use judged::Judged;
@@ -69,6 +70,36 @@ impl<'a> Facts<'a> {
             By::Network => &self.networks,
             By::Population => &self.populations,
         }
+    }
+
+    /// Whether it was a simulation: no machine, and nothing of the generator's own.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.outcome.world == World::Simulated
+    }
+
+    /// The command for the same run again, given the scenario as it ran.
+    #[must_use]
+    pub fn again(&self) -> String {
+        let outcome = self.outcome;
+        let world = if self.is_simulated() { " --world simulated" } else { "" };
+        let seeds = match (outcome.seeds.first(), outcome.seeds.last()) {
+            (Some(first), Some(last)) => format!("--seeds {}..{}", first.seed, last.seed),
+            _ => format!("--seed {}", outcome.seed),
+        };
+        format!("throng run {}.toml{world} {seeds}", outcome.scenario)
+    }
+
+    /// Whether `metric` says anything in this run: how late we were says nothing where nothing can be late.
+    #[must_use]
+    pub fn tells(&self, metric: &str) -> bool {
+        !self.is_simulated() || !(metric.starts_with("harness.") || metric == Metric::NetEmuLateness.name())
+    }
+
+    /// Whether the SFU's process was looked at: `metric` is its CPU or its memory.
+    #[must_use]
+    pub fn has_process(&self, metric: Metric) -> bool {
+        !self.is_simulated() || pool::overall(self.outcome, metric.name()).is_some()
     }
 
     /// Rooms that occurred.

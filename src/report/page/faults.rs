@@ -4,7 +4,8 @@ use super::parts::{about, tag};
 use crate::metrics::catalog::Metric;
 use crate::outcome::{FaultOutcome, Verdict};
 use crate::report::facts::Facts;
-use crate::report::number::{clock, count, seconds, things};
+use crate::report::facts::level::{Level, needed};
+use crate::report::number::{Quantity, clock, count, seconds, things};
 use maud::{Markup, html};
 
 /// The section; nothing where the scenario has no fault.
@@ -41,11 +42,17 @@ fn lead(list: &[FaultOutcome]) -> String {
     let lost: u64 = list.iter().map(|fault| fault.unrecovered).sum();
     let longest = list.iter().filter_map(|fault| Some((fault.recovery.max?, &fault.name)));
     let longest = longest.max_by(|a, b| a.0.total_cmp(&b.0));
-    let mut text = format!("{} hit {} in all", things(list.len() as u64, "fault"), things(present, "participant"));
-    text += &match lost {
-        0 if present == 0 => ".".to_owned(),
-        0 => "; everyone had again what they had.".to_owned(),
-        lost => format!("; {} of them never had again what they had.", count(lost)),
+    let mut text = match list {
+        [_] => format!("1 fault hit {}", things(present, "participant")),
+        // Whom two of them hit is there twice.
+        _ => format!("{} hit participants {} in all", things(list.len() as u64, "fault"), things(present, "time")),
+    };
+    text += &match (lost, list) {
+        (0, _) if present == 0 => ".".to_owned(),
+        (0, [_]) => "; everyone had again what they had.".to_owned(),
+        (0, _) => "; each time they had again what they had.".to_owned(),
+        (lost, [_]) => format!("; {} of them never had again what they had.", count(lost)),
+        (lost, _) => format!("; {} they never had again what they had.", things(lost, "time")),
     };
     if let Some((longest, name)) = longest.filter(|(longest, _)| *longest > 0.0) {
         text += &format!(" The longest recovery took {}, from {name}.", seconds(longest));
@@ -58,8 +65,11 @@ fn row(fault: &FaultOutcome) -> Markup {
         true => format!("{}–{}", clock(fault.at), clock(fault.until)),
         false => clock(fault.at),
     };
-    let time = |value: Option<f64>| match (value, fault.present) {
+    let time = |q: f64, value: Option<f64>| match (value, fault.present) {
         (_, 0) => "none hit".to_owned(),
+        (_, present) if q < 1.0 && present < needed(q) => {
+            Level::TooFew(present, needed(q)).write(Quantity::Seconds, None)
+        }
         (Some(value), _) => seconds(value),
         (None, _) => "never".to_owned(),
     };
@@ -70,9 +80,9 @@ fn row(fault: &FaultOutcome) -> Markup {
             td { (when) }
             (cell("hit", format!("{} of {}", count(fault.present), count(fault.selected))))
             (cell("recovered", count(fault.recovered)))
-            (cell("p50", time(fault.recovery.p50)))
-            (cell("p95", time(fault.recovery.p95)))
-            (cell("longest", time(fault.recovery.max)))
+            (cell("p50", time(0.5, fault.recovery.p50)))
+            (cell("p95", time(0.95, fault.recovery.p95)))
+            (cell("longest", time(1.0, fault.recovery.max)))
             (cell("limit", fault.expect.as_ref().map_or_else(|| "none".to_owned(), |limit| format!("≤ {limit}"))))
             td { @match fault.verdict {
                 Some(verdict) => (tag(verdict, word(verdict))),

@@ -159,10 +159,10 @@ fn again(facts: &Facts) -> Markup {
                     }
                 }
                 None => {
-                    pre { "throng run " (outcome.scenario) ".toml" (again_with(outcome)) }
+                    pre { (facts.again()) }
                     span class="q" {
-                        (seeds_of(outcome)) " · " (outcome.target) " · " (outcome.scenario) ".toml is the scenario as it ran, under "
-                        a href="#environment" { "Environment" }
+                        (seeds_of(outcome)) " · " (outcome.scenario) ".toml is the scenario as it ran, with every " code { "--set" } " in it: save it from "
+                        a href="#environment" { "Environment" } ". The command as it was typed stands in run.json beside this page."
                     }
                 }
             }
@@ -173,19 +173,10 @@ fn again(facts: &Facts) -> Markup {
 
 /// The seed, or of many runs the first and the last.
 #[must_use]
-pub fn seeds_of(outcome: &Outcome) -> String {
+fn seeds_of(outcome: &Outcome) -> String {
     match (outcome.seeds.first(), outcome.seeds.last()) {
         (Some(first), Some(last)) => format!("seeds {} to {}", first.seed, last.seed),
         _ => format!("seed {}", outcome.seed),
-    }
-}
-
-/// What the command line adds for the same run again.
-fn again_with(outcome: &Outcome) -> String {
-    let world = if outcome.world == World::Simulated { " --world simulated" } else { "" };
-    match (outcome.seeds.first(), outcome.seeds.last()) {
-        (Some(first), Some(last)) => format!("{world} --seeds {}..{}", first.seed, last.seed),
-        _ => format!("{world} --seed {}", outcome.seed),
     }
 }
 

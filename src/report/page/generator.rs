@@ -1,6 +1,6 @@
 //! May the numbers be trusted? The generator's own limits, and how it fared over time.
 
-use super::parts::{about, figure, marks, svg, tag};
+use super::parts::{about, figure, marks, svg, tag, unticked};
 use crate::metrics::catalog::Metric;
 use crate::outcome::{Health, HealthCheck, Verdict, World};
 use crate::report::facts::Facts;
@@ -71,7 +71,7 @@ fn row(check: &HealthCheck, figure: &Figure) -> Markup {
     let name = check.condition.split([' ', '<', '>', '=']).next().unwrap_or("");
     let aggregate = check.condition.split_whitespace().nth(1).unwrap_or("");
     let quantity = Quantity::of(name, &check.unit).aggregated(aggregate);
-    let meaning = Metric::from_name(name).map(|m| m.spec().meaning);
+    let meaning = Metric::from_name(name).map(|m| unticked(m.spec().meaning));
     html! {
         tr {
             td class="v" {

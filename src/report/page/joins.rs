@@ -24,12 +24,13 @@ const PHASE_METRICS: [Metric; PHASES.len()] = [
 /// The section.
 #[must_use]
 pub fn joins(facts: &Facts, figures: &Figures) -> Markup {
+    let grey = if facts.is_simulated() { "" } else { " Grey is our own lateness." };
     let caption = if facts.joins.len() >= phases::SINGLE {
-        html! { "Each bar is the mean of the " (AROUND) " joins nearest to that quantile, scaled to it, so its parts add up. Grey is our own lateness." }
+        html! { "Each bar is the mean of the " (AROUND) " joins nearest to that quantile, scaled to it, so its parts add up." (grey) }
     } else {
-        html! { "One bar a join, the quickest first. Grey is our own lateness." }
+        html! { "One bar a join, the quickest first." (grey) }
     };
-    let list = PHASES.iter().enumerate().map(|(i, word)| (format!("p{i}"), *word));
+    let list = PHASES.iter().enumerate().skip(first(facts)).map(|(i, word)| (format!("p{i}"), *word));
     html! {
         section id="joins" {
             h2 { (about(Metric::JoinTotal, "Joins")) }
@@ -41,6 +42,11 @@ pub fn joins(facts: &Facts, figures: &Figures) -> Markup {
             (table(facts))
         }
     }
+}
+
+/// The first phase that is shown: the first of all is our own lateness, of which a simulation has none.
+fn first(facts: &Facts) -> usize {
+    usize::from(facts.is_simulated())
 }
 
 fn tail(facts: &Facts) -> Markup {
@@ -87,13 +93,14 @@ fn lead(facts: &Facts) -> String {
 
 fn table(facts: &Facts) -> Markup {
     let mut head = vec![String::new()];
-    head.extend(PHASES.iter().map(|p| (*p).to_owned()));
+    let first = first(facts);
+    head.extend(PHASES[first..].iter().map(|p| (*p).to_owned()));
     head.push("together".to_owned());
     let rows: Vec<Vec<String>> = phases::rows(facts)
         .into_iter()
         .filter_map(|row| row.parts.ok().map(|parts| (row.name, parts)))
         .map(|(name, parts)| {
-            let cells = parts.phases.iter().chain([&parts.total]).map(|v| Quantity::Seconds.write(*v));
+            let cells = parts.phases[first..].iter().chain([&parts.total]).map(|v| Quantity::Seconds.write(*v));
             std::iter::once(name).chain(cells).collect()
         })
         .collect();
@@ -101,8 +108,8 @@ fn table(facts: &Facts) -> Markup {
         (numbers("The numbers", &head, &rows))
         p class="note" {
             "Phases: "
-            @for (i, metric) in PHASE_METRICS.iter().enumerate() {
-                @if i > 0 { ", " }
+            @for (i, metric) in PHASE_METRICS.iter().enumerate().skip(first) {
+                @if i > first { ", " }
                 (about(*metric, PHASES[i]))
             }
             "."

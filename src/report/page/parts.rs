@@ -46,7 +46,7 @@ pub fn tag(verdict: Verdict, word: &str) -> Markup {
 #[must_use]
 pub fn metric(name: &str) -> Markup {
     match Metric::from_name(name) {
-        Some(metric) => html! { a href={ "#m-" (name) } title=(metric.spec().meaning) { code { (name) } } },
+        Some(metric) => html! { a href={ "#m-" (name) } title=(unticked(metric.spec().meaning)) { code { (name) } } },
         None => html! { code { (name) } },
     }
 }
@@ -55,7 +55,27 @@ pub fn metric(name: &str) -> Markup {
 #[must_use]
 pub fn about(metric: Metric, words: &str) -> Markup {
     let name = metric.name();
-    html! { a href={ "#m-" (name) } title={ (name) ": " (metric.spec().meaning) } { (words) } }
+    html! { a href={ "#m-" (name) } title={ (name) ": " (unticked(metric.spec().meaning)) } { (words) } }
+}
+
+/// A text whose names stand between backticks, as names.
+#[must_use]
+pub fn ticked(text: &str) -> Markup {
+    // A tick that nothing closes is a tick.
+    if !text.matches('`').count().is_multiple_of(2) {
+        return html! { (text) };
+    }
+    html! {
+        @for (i, part) in text.split('`').enumerate() {
+            @if i % 2 == 0 { (part) } @else { code { (part) } }
+        }
+    }
+}
+
+/// The same where there is no markup.
+#[must_use]
+pub fn unticked(text: &str) -> String {
+    text.replace('`', "")
 }
 
 /// A figure's SVG.

@@ -1,6 +1,6 @@
 //! For whom: networks, populations, the worst ten, failures.
 
-use super::parts::{metric, numbers, svg};
+use super::parts::{metric, numbers, svg, ticked, unticked};
 use crate::metrics::catalog::Metric;
 use crate::outcome::ParticipantDetail;
 use crate::report::facts::Facts;
@@ -194,7 +194,7 @@ pub fn failures(facts: &Facts, failures: &[Failure], figures: &Figures) -> Marku
 }
 
 fn failure_row(failure: &Failure, figure: Option<&Figure>) -> Markup {
-    let meaning = failure.metric.map(|m| m.spec().meaning);
+    let meaning = failure.metric.map(|m| unticked(m.spec().meaning));
     html! {
         tr {
             td class="name" title=[meaning] { span class="q" { (failure.area) " · " } (failure.text) }
@@ -203,7 +203,7 @@ fn failure_row(failure: &Failure, figure: Option<&Figure>) -> Markup {
                 Some(figure) => td class="rug" { (svg(figure, "rug", "")) },
                 None => td class="rug empty" {},
             }
-            @if failure.note.is_empty() { td class="q name where empty" {} } @else { td class="q name where" { (failure.note) } }
+            @if failure.note.is_empty() { td class="q name where empty" {} } @else { td class="q name where" { (ticked(&failure.note)) } }
         }
     }
 }

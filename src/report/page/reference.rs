@@ -1,7 +1,7 @@
 //! All measures, participants, environment, glossary: what one looks up.
 
 use super::first::moment;
-use super::parts::metric;
+use super::parts::{metric, ticked};
 use super::people::joined;
 use crate::metrics::catalog::{CATALOG, Metric};
 use crate::outcome::{MetricOutcome, World};
@@ -21,14 +21,16 @@ const MORE_IS_BETTER: [Metric; 3] = [Metric::VideoFps, Metric::VideoHfps, Metric
 /// Every measure.
 #[must_use]
 pub fn measures(facts: &Facts) -> Markup {
-    let all: Vec<_> = facts.outcome.metrics.iter().filter(|m| m.labels.is_empty()).collect();
-    let labelled: Vec<_> = facts.outcome.metrics.iter().filter(|m| !m.labels.is_empty()).collect();
+    let told = || facts.outcome.metrics.iter().filter(|m| facts.tells(&m.name));
+    let all: Vec<_> = told().filter(|m| m.labels.is_empty()).collect();
+    let labelled: Vec<_> = told().filter(|m| !m.labels.is_empty()).collect();
+    let known = CATALOG.iter().filter(|spec| facts.tells(spec.name)).count();
     let shown = &labelled[..labelled.len().min(LABELLED)];
     html! {
         section id="measures" {
             h2 { "All measures" }
             p class="lead" {
-                (all.len()) " of " (CATALOG.len()) " measures of the catalog occurred. Counters show their sum and their rate, ratios and gauges their value."
+                (all.len()) " of " (known) " measures of the catalog occurred. " @if facts.is_simulated() { "Those of the generator itself are left out: in virtual time it is never late. " } "Counters show their sum and their rate, ratios and gauges their value."
             }
             details open { summary { "Everything together" } (table(facts, &all)) }
             @if !labelled.is_empty() {
@@ -173,7 +175,7 @@ pub fn environment(facts: &Facts) -> Markup {
         ("seed", outcome.seed.to_string()),
         ("world", if outcome.world == World::Live { "live" } else { "simulated" }.to_owned()),
         ("target", outcome.target.clone()),
-        ("took", span(outcome.run.ended)),
+        (if facts.is_simulated() { "simulated time" } else { "took" }, span(outcome.run.ended)),
         ("exit code", outcome.exit_code.to_string()),
     ];
     if let Some(e) = &outcome.environment {
@@ -214,12 +216,13 @@ pub fn glossary() -> Markup {
                     div id={ "m-" (spec.name) } {
                         dt {
                             code { (spec.name) }
-                            span { " · " (spec.kind.name()) @if spec.unit.name() != "1" { ", " (spec.unit.name()) } @if let Some(w3c) = spec.w3c { " · W3C " (w3c) } }
+                            span { " · " (spec.kind.name()) @if !["1", spec.kind.name()].contains(&spec.unit.name()) { ", " (spec.unit.name()) } @if let Some(w3c) = spec.w3c { " · W3C " (w3c) } }
                         }
-                        dd { (spec.meaning) }
+                        dd { (ticked(spec.meaning)) }
                     }
                 }
                 div { dt { "n too small" } dd { "A quantile needs samples: p95 72, p99 368, p99.9 3,688. With fewer its 95 % interval has no upper end, so no number is shown." } }
+                div { dt { "last digit" } dd { "Thresholds are judged on histograms that keep three digits, and over all joins; tiles and plots of joins have each first join's exact time. They may differ by one in the last digit." } }
                 div { dt { "failed joins" } dd { "Failed joins rank behind every join that succeeded; a quantile among them is beyond the deadline of the join." } }
             }
         }

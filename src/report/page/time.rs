@@ -21,7 +21,11 @@ pub fn over_time(facts: &Facts, figures: &Figures) -> Markup {
         "0:00 is the start of the run; grey times are not judged, tinted ones are marked above"
         @if !facts.outcome.faults.is_empty() { ", paler until the last participant had recovered" }
         ". One point every "
-        (span(facts.times.interval)) "."
+        (span(facts.times.interval)) "; a peak's time is the beginning of its interval. A packet counts as lost once it is given up, "
+        "so loss shows after what caused it, by as much as was waited for a retransmission."
+        @if facts.is_simulated() {
+            " The simulated SFU is no process: it has no memory to show, and CPU only where the scenario gives its packets a cost."
+        }
     };
     html! {
         section id="time" {
@@ -32,15 +36,17 @@ pub fn over_time(facts: &Facts, figures: &Figures) -> Markup {
             p class="note" {
                 "Measures: " (about(Metric::RtpLossNet, "loss on the network")) ", "
                 (about(Metric::RtpLossResidual, "loss after repair")) ", " (about(Metric::RtpJitter, "jitter")) ", "
-                (about(Metric::VideoFreezeCount, "freezes")) ", " (about(Metric::SfuCpu, "SFU CPU")) ", "
-                (about(Metric::SfuRss, "SFU memory")) "."
+                (about(Metric::VideoFreezeCount, "freezes"))
+                @if facts.has_process(Metric::SfuCpu) { ", " (about(Metric::SfuCpu, "SFU CPU")) }
+                @if facts.has_process(Metric::SfuRss) { ", " (about(Metric::SfuRss, "SFU memory")) }
+                "."
             }
         }
     }
 }
 
 fn lead(facts: &Facts) -> String {
-    let at = |i: usize| clock((i as f64 + 0.5) * facts.times.interval);
+    let at = |i: usize| clock(i as f64 * facts.times.interval);
     let mut parts = Vec::new();
     let down = rate(facts.outcome, Metric::RtpBytesReceived, 8e-6);
     let up = rate(facts.outcome, Metric::RtpBytesSent, 8e-6);
@@ -82,16 +88,18 @@ fn step(facts: &Facts) -> usize {
 fn table(facts: &Facts) -> Markup {
     let outcome = facts.outcome;
     let (per, interval) = (step(facts), facts.times.interval);
-    let lines: [(&str, Line); 8] = [
+    let mut lines: Vec<(&str, Line)> = vec![
         ("joined", heads(&outcome.series.joined)),
         ("packets/s down", rate(outcome, Metric::RtpPacketsReceived, 1.0)),
         ("Mbit/s down", rate(outcome, Metric::RtpBytesReceived, 8e-6)),
         ("Mbit/s up", rate(outcome, Metric::RtpBytesSent, 8e-6)),
         ("loss, %", values(outcome, Metric::RtpLossNet, 100.0)),
         ("after repair, %", values(outcome, Metric::RtpLossResidual, 100.0)),
-        ("SFU CPU, cores", values(outcome, Metric::SfuCpu, 1.0)),
-        ("SFU memory, MiB", values(outcome, Metric::SfuRss, 1.0 / 1_048_576.0)),
     ];
+    let of_process = [("SFU CPU, cores", Metric::SfuCpu, 1.0), ("SFU memory, MiB", Metric::SfuRss, 1.0 / 1_048_576.0)];
+    for (name, metric, factor) in of_process.into_iter().filter(|(_, metric, _)| facts.has_process(*metric)) {
+        lines.push((name, values(outcome, metric, factor)));
+    }
     let frozen = heads(&outcome.series.frozen);
     let mut head = vec!["from".to_owned()];
     head.extend(lines.iter().map(|(name, _)| (*name).to_owned()));

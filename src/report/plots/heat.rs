@@ -132,8 +132,7 @@ fn ticks(canvas: &mut Canvas, frame: &Frame, y: Scale, low: f64, high: f64) {
         let at = y.at(value);
         canvas.line((frame.left, at), (frame.right, at), 1.0, Role::Grid);
         let ms = value * 1e3;
-        let decimals = if ms >= 0.999 { 0 } else { (-libm::floor(libm::log10(ms * 1.001))) as usize };
-        canvas.text(frame.left - 6.0, at, Anchor::End, &fixed(ms, decimals), Face::QUIET);
+        canvas.text(frame.left - 6.0, at, Anchor::End, &fixed(ms, scale::decimals_of(ms)), Face::QUIET);
     }
 }
 

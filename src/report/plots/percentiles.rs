@@ -138,14 +138,15 @@ pub fn limit(facts: &Facts) -> Option<f64> {
 
 fn axes(canvas: &mut Canvas, plane: &Plane, low: f64, high: f64, in_ms: bool) {
     let factor = if in_ms { 1e3 } else { 1.0 };
-    for value in scale::decades(low, high, 8) {
+    // No tick where its label would stand above the plot: every one has a label.
+    let room = 4.0 / (plane.bottom - plane.top);
+    let top = libm::pow(10.0, libm::log10(high) - room * (libm::log10(high) - libm::log10(low)));
+    for value in scale::decades(low, top, 8) {
         let y = plane.y.at(value);
         canvas.line((plane.left, y), (plane.right, y), 1.0, Role::Grid);
         let shown = value * factor;
-        let decimals = if shown >= 0.999 { 0 } else { (-libm::floor(libm::log10(shown * 1.001))) as usize };
-        if y > plane.top + 4.0 {
-            canvas.text(plane.left - 6.0, y, Anchor::End, &fixed(shown, decimals), Face::QUIET);
-        }
+        let text = fixed(shown, scale::decimals_of(shown));
+        canvas.text(plane.left - 6.0, y, Anchor::End, &text, Face::QUIET);
     }
     canvas.text(plane.left + 4.0, plane.top + 6.0, Anchor::Start, if in_ms { "ms" } else { "seconds" }, Face::QUIET);
     canvas.line((plane.left, plane.bottom), (plane.right, plane.bottom), 1.0, Role::Rule);

@@ -159,7 +159,7 @@ fn highest(strip: &Strip) -> Option<(usize, f64, &Trace)> {
 
 fn peak_text(frame: &Frame, strip: &Strip, (i, value, trace): (usize, f64, &Trace), unit: &str) -> String {
     let which = if strip.shape == Shape::Bands { trace.label.as_str() } else { "peak" };
-    format!("{which} {}{unit} at {}", figure(strip, value), clock((i as f64 + 0.5) * frame.times.interval))
+    format!("{which} {}{unit} at {}", figure(strip, value), clock(i as f64 * frame.times.interval))
 }
 
 fn lines(canvas: &mut Canvas, frame: &Frame, strip: &Strip, y: Scale) {

@@ -23,16 +23,10 @@ const MIB: f64 = 1.0 / 1_048_576.0;
 /// The run over time: who was there, what flowed, what it was like, what the SFU needed.
 #[must_use]
 pub fn over_the_run(facts: &Facts) -> Vec<Strip> {
-    vec![
-        people(facts),
-        packets(facts),
-        bits(facts),
-        loss(facts),
-        jitter(facts),
-        frozen(facts),
-        sfu_cpu(facts),
-        sfu_rss(facts),
-    ]
+    let mut list = vec![people(facts), packets(facts), bits(facts), loss(facts), jitter(facts), frozen(facts)];
+    list.extend(facts.has_process(Metric::SfuCpu).then(|| sfu_cpu(facts)));
+    list.extend(facts.has_process(Metric::SfuRss).then(|| sfu_rss(facts)));
+    list
 }
 
 fn people(facts: &Facts) -> Strip {
