@@ -31,6 +31,8 @@ pub(in crate::drive) struct Gathered {
     pub progress: Progress,
     pub ending: Ending,
     pub ended: Instant,
+    /// Of many runs put together the times of each; empty for one.
+    pub runs: Vec<RunTimes>,
     pub stalls: Vec<(Instant, Duration)>,
     pub steal: Option<f64>,
     /// Of a live run; a simulated one knows no machine.
@@ -46,6 +48,7 @@ pub(in crate::drive) fn outcome(
 ) -> Outcome {
     let plan = &shared.plan;
     let times = RunTimes { ended: gathered.ended.as_secs_f64(), ..gathered.progress.times };
+    let runs = if gathered.runs.is_empty() { vec![times] } else { std::mem::take(&mut gathered.runs) };
     let mut recorded = gathered.progress.finish_recorder(shared, &gathered.stalls);
     let (mut details, mut links) = (Vec::new(), Vec::new());
     let workers = gathered.results.len();
@@ -87,8 +90,8 @@ pub(in crate::drive) fn outcome(
         scenario_text: scenario_text.to_owned(),
         participants: participants(shared, &details, &recorded),
         seeds: Vec::new(),
-        metrics: build::metrics(&recorded, &names, &times),
-        rates: build::rates(&recorded, &times, (forecast.steady.packets_up, forecast.steady.packets_down)),
+        metrics: build::metrics(&recorded, &names, &runs),
+        rates: build::rates(&recorded, &runs, (forecast.steady.packets_up, forecast.steady.packets_down)),
         series: series(&gathered.progress, &names, plan.output.interval, gathered.ended),
         links,
         participants_detail: details,

@@ -181,20 +181,21 @@ impl Progress {
         self.end_interval();
     }
 
-    /// The same where the SFU is a model: its busy cores, if it has any cost.
-    pub fn sample_modelled(&mut self, now: Instant, shared: &Shared, busy: Option<f64>) {
+    /// The same where the SFU is a model: its busy cores, if it has any cost. Answers the interval that it ends.
+    pub fn sample_modelled(&mut self, now: Instant, shared: &Shared, busy: Option<f64>) -> Interval {
         if let Some(busy) = busy {
             let key = shared.run_key(now.saturating_sub(self.interval));
             self.sfu_cpu = Some(busy);
             self.recorder.gauge(Metric::SfuCpu, key, busy);
         }
-        self.end_interval();
+        self.end_interval()
     }
 
-    fn end_interval(&mut self) {
+    fn end_interval(&mut self) -> Interval {
         let interval = self.recorder.take_interval(self.next);
         self.next += 1;
-        self.absorb(interval);
+        self.absorb(interval.clone());
+        interval
     }
 
     /// The SFU's process is about to be killed at `now`, having used this much: the interval that has ended is still its own.

@@ -15,15 +15,18 @@ use crate::metrics::histogram::per_unit;
 use crate::metrics::labels::{Key, RunPhase};
 use crate::metrics::measure::Measure;
 
-/// The outcome's `metrics`, by name, then labels.
+/// The outcome's `metrics`, by name, then labels; `times` are those of every run that was recorded together: a counter's
+/// rate is over the seconds of all of them.
 #[must_use]
-pub fn metrics(recorded: &Recorded, names: &Names, times: &RunTimes) -> Vec<MetricOutcome> {
+pub fn metrics(recorded: &Recorded, names: &Names, times: &[RunTimes]) -> Vec<MetricOutcome> {
+    let together = |of: &dyn Fn(&RunTimes) -> f64| times.iter().map(of).sum::<f64>();
     let mut entries = Vec::new();
     for metric in Metric::all() {
         let judged = judged_phases(metric);
+        let judged_for = together(&|times| times.seconds_of(judged));
         let mut pool = |labels: Labels, matches: &dyn Fn(Key) -> bool| {
             let measure = recorded.pooled(metric, |key| judged.contains(&key.phase) && matches(key));
-            entries.extend(measure.map(|measure| entry(metric, labels, &measure, times.seconds_of(judged))));
+            entries.extend(measure.map(|measure| entry(metric, labels, &measure, judged_for)));
         };
         pool(Labels::new(), &|_| true);
         for (label, names, index) in single_labels(names) {
@@ -34,11 +37,12 @@ pub fn metrics(recorded: &Recorded, names: &Names, times: &RunTimes) -> Vec<Metr
         for (key, measure) in recorded.of(metric) {
             let labels = names.labels(key);
             let alone = Labels::from([("phase".to_owned(), labels["phase"].clone())]);
-            let seconds = Filter::resolve(&alone, judged, names).seconds(times);
+            let filter = Filter::resolve(&alone, judged, names);
+            let seconds = together(&|times| filter.seconds(times));
             entries.push(entry(metric, labels, measure, seconds));
         }
         if metric.spec().kind == Kind::Counter && recorded.of(metric).next().is_none() && recorded.any(|_| true) {
-            entries.push(entry(metric, Labels::new(), &Measure::Counter(0), times.seconds_of(judged)));
+            entries.push(entry(metric, Labels::new(), &Measure::Counter(0), judged_for));
         }
     }
     entries.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
@@ -111,10 +115,12 @@ fn entry(metric: Metric, labels: Labels, measure: &Measure, seconds: f64) -> Met
     entry
 }
 
-/// Means over the measured window; `planned` are the packets per second that the plan expects, up and down.
+/// Means over the measured windows of every run that was recorded together; `planned` are the packets per second that
+/// the plan of all of them expects, up and down.
 #[must_use]
-pub fn rates(recorded: &Recorded, times: &RunTimes, planned: (f64, f64)) -> Rates {
-    let seconds = times.seconds(RunPhase::Steady);
+pub fn rates(recorded: &Recorded, times: &[RunTimes], planned: (f64, f64)) -> Rates {
+    let seconds: f64 = times.iter().map(|times| times.seconds(RunPhase::Steady)).sum();
+    let runs = times.len().max(1) as f64;
     let per_second = |metric| match recorded.pooled(metric, |key| key.phase == RunPhase::Steady) {
         Some(Measure::Counter(sum)) if seconds > 0.0 => sum as f64 / seconds,
         _ => 0.0,
@@ -124,7 +130,7 @@ pub fn rates(recorded: &Recorded, times: &RunTimes, planned: (f64, f64)) -> Rate
         packets_down: per_second(Metric::RtpPacketsReceived),
         bits_up: 8.0 * per_second(Metric::RtpBytesSent),
         bits_down: 8.0 * per_second(Metric::RtpBytesReceived),
-        planned_packets_up: planned.0,
-        planned_packets_down: planned.1,
+        planned_packets_up: planned.0 / runs,
+        planned_packets_down: planned.1 / runs,
     }
 }

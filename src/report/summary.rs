@@ -48,7 +48,7 @@ fn seeds(outcome: &Outcome) -> String {
     let passed = outcome.seeds.iter().filter(|seed| seed.verdict == Verdict::Pass).count();
     let (first, last, runs) = (first.seed, last.seed, outcome.seeds.len());
     format!(
-        "{runs} runs pooled, seeds {first} to {last}, {passed} of which passed by themselves; counts and rates are sums"
+        "{runs} runs pooled, seeds {first} to {last}, {passed} of which passed by themselves; counts are sums of all runs"
     )
 }
 

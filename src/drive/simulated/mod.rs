@@ -146,7 +146,7 @@ fn simulate(
     }
     let links = results.iter().flat_map(|result| &result.links);
     let deliveries = links.filter(|link| link.direction == "down").map(|link| link.delivered).sum();
-    let gathered = Gathered { results, progress, ending, ended, stalls: Vec::new(), steal: None, environment: None };
+    let gathered = Gathered { results, progress, ending, ended, runs: Vec::new(), stalls: Vec::new(), steal: None, environment: None };
     Ok(Part { shared, gathered, intervals: intervals.unwrap_or_default(), lost, deliveries })
 }
 
@@ -226,7 +226,8 @@ fn end_interval(
     }
     busy.sort_by_key(|(island, _)| *island);
     let cores = (!busy.is_empty()).then(|| busy.iter().map(|(_, busy)| busy).sum());
-    progress.sample_modelled(now, shared, cores);
+    let sampled = progress.sample_modelled(now, shared, cores);
+    intervals.iter_mut().for_each(|kept| kept.push(sampled.clone()));
 }
 
 /// What the modelled SFU lost is said where the health of a run stands.

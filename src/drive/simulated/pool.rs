@@ -138,7 +138,7 @@ fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
     let shared = shared(Arc::new(plan));
     let mut progress = Progress::new(&shared.plan, assemble::target_name(&shared.plan));
     progress.planned.iter_mut().for_each(|planned| *planned = 0);
-    let (mut results, mut seeds) = (Vec::new(), Vec::new());
+    let (mut results, mut seeds, mut runs) = (Vec::new(), Vec::new(), Vec::new());
     let mut ending = Ending { interrupted, ..Ending::default() };
     let (mut lost, mut deliveries, mut people) = ((0, 0), 0, 0);
     let mut ended = crate::clock::Instant::ZERO;
@@ -147,6 +147,7 @@ fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
         lost = (lost.0 + dropped, lost.1 + strays);
         deliveries += delivered;
         ended = ended.max(gathered.ended);
+        runs.push(RunTimes { ended: gathered.ended.as_secs_f64(), ..gathered.progress.times });
         ending.aborted_by = ending.aborted_by.or(gathered.ending.aborted_by);
         for mut result in gathered.results {
             for detail in &mut result.details {
@@ -160,7 +161,7 @@ fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
         progress.add_run(&gathered.progress, &intervals);
         seeds.push(seed);
     }
-    let gathered = Gathered { results, progress, ending, ended, stalls: Vec::new(), steal: None, environment: None };
+    let gathered = Gathered { results, progress, ending, ended, runs, stalls: Vec::new(), steal: None, environment: None };
     let forecast = Forecast::of(&shared.plan);
     let ending = gathered.ending.clone();
     let mut outcome = assemble::outcome(&shared, gathered, &options.scenario_text, &forecast);

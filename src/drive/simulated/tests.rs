@@ -341,6 +341,30 @@ fn pooled(text: &str, seeds: &[u64]) -> Outcome {
 }
 
 #[test]
+fn pooled_rates_are_of_a_run_and_the_sfu_s_cpu_is_that_of_the_busiest() {
+    let text = path("delay = \"10ms\"")
+        .replace("[media.mic]", "[target]\nservice = { per_packet = \"200us\" }\n[media.mic]");
+    let single: Vec<Outcome> = (1..=3).map(|seed| simulated(&text, seed)).collect();
+    let outcome = pooled(&text, &[1, 2, 3]);
+    let rate = |outcome: &Outcome, of| metric(outcome, of).and_then(|entry| entry.value).expect("a rate");
+    for of in [Metric::RtpPacketsReceived, Metric::RtpBytesSent, Metric::VideoFramesDecodable] {
+        let mean = single.iter().map(|one| rate(one, of)).sum::<f64>() / 3.0;
+        assert!((rate(&outcome, of) / mean - 1.0).abs() < 1e-9, "{of:?}: {} beside {mean}", rate(&outcome, of));
+    }
+    let down = single.iter().map(|one| one.rates.packets_down).sum::<f64>() / 3.0;
+    assert!((outcome.rates.packets_down / down - 1.0).abs() < 1e-9, "{:?}", outcome.rates);
+    assert!((outcome.rates.planned_packets_down / single[0].rates.planned_packets_down - 1.0).abs() < 0.2);
+    let cpu = |outcome: &Outcome| {
+        let found = outcome.series.metrics.iter().find(|one| one.name == "sfu.cpu" && one.labels.is_empty());
+        found.expect("it has a cost").values.clone()
+    };
+    let busiest: Vec<Option<f64>> = (0..outcome.series.intervals)
+        .map(|i| single.iter().filter_map(|one| cpu(one)[i]).reduce(f64::max))
+        .collect();
+    assert_eq!(cpu(&outcome), busiest);
+}
+
+#[test]
 fn a_limit_on_a_count_is_judged_by_the_worst_run() {
     let limit = |most: u64| {
         let network = path("delay = \"20ms\", loss = { model = \"iid\", p = 0.02 }");

@@ -60,11 +60,11 @@ fn outcome() -> Outcome {
         participants: Participants { planned: 2, joined: 1, failed: 1, ..Participants::default() },
         thresholds: vec![],
         seeds: vec![],
-        metrics: build::metrics(&recorded, &names(), &TIMES)
+        metrics: build::metrics(&recorded, &names(), &[TIMES])
             .into_iter()
             .filter(|entry| join(&entry.name) && entry.count > 0)
             .collect(),
-        rates: build::rates(&recorded, &TIMES, (0.0, 100.0)),
+        rates: build::rates(&recorded, &[TIMES], (0.0, 100.0)),
         series: Series { interval: 1.0, intervals: 3, metrics: series.finish(&names(), 3), ..Series::default() },
         links: vec![],
         participants_detail: vec![],

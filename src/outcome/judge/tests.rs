@@ -330,7 +330,7 @@ fn the_entry_without_labels_is_what_a_threshold_without_a_filter_sees() {
             r.record(Metric::JoinTotal, key(1, 1, None, phase), value);
         }
     });
-    let entries = build::metrics(&recorded, &names(), &TIMES);
+    let entries = build::metrics(&recorded, &names(), &[TIMES]);
     for (metric, count) in [("delay.frame", 1), ("join.total", 2)] {
         let entry = entries.iter().find(|entry| entry.name == metric && entry.labels.is_empty()).expect("pooled");
         let plan = threshold(metric, Aggregate::Max, "max < 9s", Operator::Less, 9.0);

@@ -93,7 +93,8 @@ impl<'a> Facts<'a> {
     /// Whether `metric` says anything in this run: how late we were says nothing where nothing can be late.
     #[must_use]
     pub fn tells(&self, metric: &str) -> bool {
-        !self.is_simulated() || !(metric.starts_with("harness.") || metric == Metric::NetEmuLateness.name())
+        let own = [Metric::NetEmuLateness, Metric::JoinDispatch].iter().any(|one| one.name() == metric);
+        !self.is_simulated() || !(metric.starts_with("harness.") || own)
     }
 
     /// Whether the SFU's process was looked at: `metric` is its CPU or its memory.

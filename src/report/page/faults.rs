@@ -4,6 +4,7 @@ use super::parts::{about, tag};
 use crate::metrics::catalog::Metric;
 use crate::outcome::{FaultOutcome, Verdict};
 use crate::report::facts::Facts;
+use crate::report::facts::judged::trimmed;
 use crate::report::facts::level::{Level, needed};
 use crate::report::number::{Quantity, clock, count, seconds, things};
 use maud::{Markup, html};
@@ -83,13 +84,19 @@ fn row(fault: &FaultOutcome) -> Markup {
             (cell("p50", time(0.5, fault.recovery.p50)))
             (cell("p95", time(0.95, fault.recovery.p95)))
             (cell("longest", time(1.0, fault.recovery.max)))
-            (cell("limit", fault.expect.as_ref().map_or_else(|| "none".to_owned(), |limit| format!("≤ {limit}"))))
+            (cell("limit", fault.expect.as_ref().map_or_else(|| "none".to_owned(), |limit| format!("≤ {}", written(limit)))))
             td { @match fault.verdict {
                 Some(verdict) => (tag(verdict, word(verdict))),
                 None => span class="q" { "not judged" },
             } }
         }
     }
+}
+
+/// A duration of the scenario as the page writes it: `2 s` for `2s`.
+fn written(duration: &str) -> String {
+    let parsed = crate::units::parse_duration(duration);
+    parsed.map_or_else(|| duration.to_owned(), |d| trimmed(&seconds(d.as_secs_f64())))
 }
 
 const fn word(verdict: Verdict) -> &'static str {

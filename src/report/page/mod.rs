@@ -68,7 +68,7 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                     (reference::measures(facts))
                     (reference::participants(facts))
                     (reference::environment(facts))
-                    (reference::glossary())
+                    (reference::glossary(facts))
                     footer { "Rendered from outcome.json alone; the same file renders to the same bytes. Tables: metrics.csv, series.csv. Plots: plots/." }
                 }
             }

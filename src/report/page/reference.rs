@@ -207,12 +207,12 @@ pub fn environment(facts: &Facts) -> Markup {
 
 /// Every measure's meaning.
 #[must_use]
-pub fn glossary() -> Markup {
+pub fn glossary(facts: &Facts) -> Markup {
     html! {
         section id="glossary" {
             h2 { "Glossary" }
             dl class="gloss" {
-                @for spec in CATALOG {
+                @for spec in CATALOG.iter().filter(|spec| facts.tells(spec.name)) {
                     div id={ "m-" (spec.name) } {
                         dt {
                             code { (spec.name) }

@@ -17,7 +17,7 @@ pub fn seeds(facts: &Facts) -> Markup {
             h2 { "Seeds" }
             p class="lead" {
                 (count(passed as u64)) " of " (things(seeds.len() as u64, "run")) " passed by themselves. All other numbers on this page pool them: quantiles are "
-                "of all samples together, counts, rates and lines over time are sums of all runs, participants are named after their seed, and a "
+                "of all samples together, counts and lines over time are sums of all runs, rates are of one run on average, participants are named after their seed, and a "
                 "limit on a count is judged by the worst run."
             }
             @if !facts.judged.is_empty() {

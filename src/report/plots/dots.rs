@@ -51,7 +51,7 @@ pub fn dots(panel: &Panel, deadline: Option<f64>) -> Drawing {
                 canvas.line((at, HEAD), (at, bottom), 1.0, if *value == 0.0 { Role::Rule } else { Role::Grid });
                 canvas.text(at, bottom + 12.0, Anchor::Middle, &fixed(*value, ticks.decimals), Face::QUIET);
             }
-        } else {
+        } else if panel.rows.iter().any(|r| r.level.value().is_some()) {
             canvas.line((left, HEAD), (left, bottom), 1.0, Role::Rule);
             canvas.text(left, bottom + 12.0, Anchor::Middle, "0", Face::QUIET);
         }
