@@ -78,6 +78,11 @@ impl LinkConfig {
     }
 }
 
+/// A probability without what subtraction leaves behind: a millionth is finer than anyone writes.
+fn rounded(p: f64) -> f64 {
+    (p * 1e6).round() / 1e6
+}
+
 struct Problems(Vec<ConfigError>);
 
 impl Problems {
@@ -214,8 +219,8 @@ impl Problems {
             self.ratio(field, p);
         }
         if self.0.len() == before {
-            self.require(p13 + p14 <= 1.0, "loss.p14", p14, format!("at most 1 - p13 = {}", 1.0 - p13));
-            self.require(p31 + p32 <= 1.0, "loss.p32", p32, format!("at most 1 - p31 = {}", 1.0 - p31));
+            self.require(p13 + p14 <= 1.0, "loss.p14", p14, format!("at most 1 - p13 = {}", rounded(1.0 - p13)));
+            self.require(p31 + p32 <= 1.0, "loss.p32", p32, format!("at most 1 - p31 = {}", rounded(1.0 - p31)));
         }
     }
 
@@ -414,5 +419,14 @@ mod tests {
     fn all_problems_are_found_at_once() {
         let config = LinkConfig { rate: Some(0), duplicate: -1.0, loss: Loss::Iid { p: 9.0 }, ..LinkConfig::default() };
         assert_eq!(fields(&config), ["rate", "loss.p", "duplicate"]);
+    }
+
+    #[test]
+    fn what_a_state_may_leave_is_written_as_people_write_it() {
+        let loss = Loss::FourState { p13: 0.9, p31: 0.9, p32: 0.2, p23: 0.1, p14: 0.2 };
+        let found: Vec<String> =
+            LinkConfig { loss, ..LinkConfig::TRANSPARENT }.problems().iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().all(|problem| problem.contains("= 0.1") && !problem.contains("0.0999")), "{found:?}");
     }
 }

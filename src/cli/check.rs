@@ -24,12 +24,17 @@ pub struct Arguments {
     /// The figures as JSON
     #[arg(long)]
     pub json: bool,
+    /// Where it is to happen, instead of the scenario's `run.world`
+    #[arg(long, value_name = "WORLD", value_parser = ["live", "simulated"])]
+    pub world: Option<String>,
 }
 
 /// Checks, and prints the plan's figures.
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let (_, plan) = match arguments.scenario.load(None) {
+    let mut scenario = arguments.scenario.clone();
+    scenario.set.extend(arguments.world.as_ref().map(|world| format!("run.world={world}")));
+    let (_, plan) = match scenario.load(None) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -80,6 +85,7 @@ fn json(plan: &Plan, forecast: &Forecast) -> serde_json::Value {
             "until": fault.until.as_secs_f64(), "selected": fault.selected.len(),
         })).collect::<Vec<_>>(),
         "thresholds": plan.thresholds.len(),
+        "notes": plan.unused(),
         "cores_available": cores(),
         "forecast": forecast,
     })
@@ -194,6 +200,9 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
         line("fault", format!("{}: {} at {at} s{lasting}, {whom}", fault.name, fault.kind.word()));
     }
     line("judged by", many(plan.thresholds.len() as u64, "threshold"));
+    for note in plan.unused() {
+        line("note", note);
+    }
     let need = forecast.cores + forecast.sfu_cores.unwrap_or(0.0);
     if plan.run.world == World::Live && need > cores() as f64 {
         let _ = writeln!(out, "\nwarning: this needs about {need:.1} cores, and there are {}", cores());

@@ -2,6 +2,8 @@
 
 use super::fail;
 use super::run::{RunOptions, run_text};
+use crate::scenario::secret::redact_url;
+use crate::units::parse_duration;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +49,9 @@ pub struct Arguments {
 /// Runs it.
 #[must_use]
 pub fn run(args: &Arguments) -> ExitCode {
+    if let Err(sentence) = check(args) {
+        return fail(&sentence);
+    }
     let text = scenario(args);
     if let Some(path) = &args.save {
         if path.exists() {
@@ -58,6 +63,28 @@ pub fn run(args: &Arguments) -> ExitCode {
     }
     let file = args.save.as_ref().map_or_else(|| "quick.toml".to_owned(), |path| path.display().to_string());
     run_text(&file, &text, &args.set, args.seed, &args.options)
+}
+
+/// What is wrong on the command line is said of the command line, and not of a scenario that nobody wrote.
+fn check(args: &Arguments) -> Result<(), String> {
+    if let (Some(url), Some("simulated")) = (&args.url, args.options.world.as_deref()) {
+        let url = redact_url(url);
+        return Err(format!(
+            "--world simulated has an SFU of its own, and none at {url}: take the URL out, or --world simulated"
+        ));
+    }
+    if parse_duration(&args.duration).is_none_or(|length| length.is_zero()) {
+        return Err(format!(
+            "--for: `{}` is no length of time: write a duration with its unit, as in 30s or 5m",
+            args.duration
+        ));
+    }
+    match args.network.as_deref() {
+        Some(network) if netem::profile(network).is_none() && network != "none" => {
+            Err(format!("--network: there is no built-in network `{network}`; write one of `throng profiles`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The scenario that the arguments ask for.
@@ -189,6 +216,19 @@ mod tests {
         let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
         let text = scenario(&args);
         load("quick.toml", &text, &settings, None).unwrap_or_else(|errors| panic!("{line}: {errors:?}\n{text}")).1
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_of_the_option() {
+        let says = |line: &str, option: &str| {
+            let args = Line::parse_from(std::iter::once("quick").chain(line.split_whitespace())).quick;
+            let sentence = check(&args).expect_err(line);
+            assert!(sentence.starts_with(option) && !sentence.contains("quick.toml"), "{sentence}");
+        };
+        says("ws://127.0.0.1:8080 --world simulated", "--world simulated");
+        says("--for 10parsecs", "--for: `10parsecs`");
+        says("--for 0s", "--for: `0s`");
+        says("--network moon", "--network: there is no built-in network `moon`");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReportArgs {
     /// The outcome.json of an earlier run, or its directory
-    #[arg(value_name = "OUTCOME.json")]
+    #[arg(value_name = "OUTCOME.json|DIR")]
     pub outcome: PathBuf,
     /// Directory for the artifacts [default: the outcome's own]
     #[arg(long, value_name = "DIR")]
@@ -30,6 +30,9 @@ pub enum ReportError {
         /// Why.
         source: std::io::Error,
     },
+    /// The directory is none of a run's.
+    #[error("there is no outcome.json in {}: name the directory that a run wrote, or an outcome.json", .0.display())]
+    NoRun(PathBuf),
     /// It is no outcome, or one of another version.
     #[error(transparent)]
     Outcome(#[from] OutcomeError),
@@ -65,7 +68,12 @@ fn directory(args: &ReportArgs, file: &Path) -> PathBuf {
 ///
 /// When the file cannot be read, is of another version, or is no outcome.
 pub fn read(path: &Path) -> Result<Outcome, ReportError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ReportError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| match (source.kind(), path.parent()) {
+        (std::io::ErrorKind::NotFound, Some(dir)) if path.ends_with("outcome.json") && dir.is_dir() => {
+            ReportError::NoRun(dir.to_owned())
+        }
+        _ => ReportError::Read { path: path.to_owned(), source },
+    })?;
     Ok(io::parse(&path.display().to_string(), &text)?)
 }
 
@@ -99,6 +107,10 @@ mod tests {
         assert!(refused("{\"version\":7}").contains("version 7; this throng reads version 1"));
         let missing = read(Path::new("/nonexistent/outcome.json")).expect_err("no file").to_string();
         assert!(missing.starts_with("cannot read /nonexistent/outcome.json"), "{missing}");
+        let empty = tempfile::tempdir().expect("a directory");
+        let args = ReportArgs { outcome: empty.path().to_owned(), out: None };
+        let none = read(&file(&args)).expect_err("no run's").to_string();
+        assert!(none.starts_with("there is no outcome.json in ") && none.contains("name the directory"), "{none}");
     }
 
     #[test]

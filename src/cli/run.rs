@@ -45,7 +45,7 @@ pub struct RunOptions {
     /// Where it happens, instead of the scenario's `run.world`
     #[arg(long, value_name = "WORLD", value_parser = ["live", "simulated"])]
     pub world: Option<String>,
-    /// Simulated: run every seed from A to B, both included, on all cores, and pool what was measured
+    /// Simulated: run every seed from A to B, both included (A..=B is the same), on all cores, and pool what was measured
     #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "replay"])]
     pub seeds: Option<String>,
     /// Simulated: print one participant's story of the run with this seed, event by event, and write nothing

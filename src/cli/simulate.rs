@@ -90,6 +90,11 @@ fn simulate(source: &Source<'_>, options: &RunOptions) -> Result<ExitCode, ExitC
     let seeds = options.seeds.as_deref().map(parse_seeds).transpose().map_err(|sentence| fail(&sentence))?;
     let first = seeds.as_ref().map(|seeds| *seeds.start()).or(source.seed);
     let (scenario, plan) = source.load(first)?;
+    if !(options.quiet || options.json) {
+        for note in plan.unused() {
+            let _ = writeln!(std::io::stderr().lock(), "note: {note}");
+        }
+    }
     let formats = plan.output.formats.clone();
     let dir = artifacts::directory(options.out.as_deref(), &plan.output, &plan.scenario, &wall::file_stamp());
     artifacts::prepare(&dir).map_err(|sentence| fail(&sentence))?;
@@ -165,15 +170,22 @@ fn many(
     Ok(simulated::pool::run(plans, machine::cores() as usize, driving, &told))
 }
 
-/// `A..B`, both included.
+/// `A..B`, both included; `A..=B` is the same.
 fn parse_seeds(text: &str) -> Result<std::ops::RangeInclusive<u64>, String> {
-    let help = "write --seeds 1..20, first and last seed";
+    let help = "write --seeds 1..20, first and last seed, both included";
     let (first, last) = text.split_once("..").ok_or_else(|| format!("`{text}` is no range of seeds: {help}"))?;
-    let number = |part: &str| part.trim().parse::<u64>().map_err(|_| format!("`{part}` is no seed: {help}"));
-    let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
+    let last = last.strip_prefix('=').unwrap_or(last);
+    let number = |part: &str, which: &str| match part.trim() {
+        "" => Err(format!("`{text}` has no {which} seed: {help}")),
+        part => part.parse::<u64>().map_err(|_| format!("`{part}` is no seed: {help}")),
+    };
+    let (first, last) = (number(first, "first")?, number(last, "last")?);
     match last.checked_sub(first) {
         None => Err(format!("the last seed of `{text}` is before its first: {help}")),
-        Some(more) if more >= MOST_SEEDS => Err(format!("`{text}` are more than {MOST_SEEDS} seeds")),
+        Some(more) if more >= MOST_SEEDS => Err(format!(
+            "`{text}` are {} seeds, and at most {MOST_SEEDS} are pooled: take fewer, or several runs",
+            u128::from(more) + 1
+        )),
         Some(_) => Ok(first..=last),
     }
 }
@@ -186,7 +198,17 @@ mod tests {
     fn a_range_of_seeds_has_both_its_ends() {
         assert_eq!(parse_seeds("3..5"), Ok(3..=5));
         assert_eq!(parse_seeds("7..7"), Ok(7..=7));
-        for wrong in ["5", "5..3", "a..b", "..4", "0..10000"] {
+        assert_eq!(parse_seeds("1..=3"), Ok(1..=3));
+        let says = |text: &str, part: &str| {
+            let sentence = parse_seeds(text).expect_err(text);
+            assert!(sentence.contains(part), "{sentence}");
+        };
+        says("1..", "`1..` has no last seed: write --seeds 1..20");
+        says("..4", "has no first seed");
+        says("1..x", "`x` is no seed");
+        says("0..10000", "are 10001 seeds, and at most 10000 are pooled");
+        says("0..18446744073709551615", "18446744073709551616 seeds");
+        for wrong in ["5", "5..3", "a..b", "1..==3"] {
             assert!(parse_seeds(wrong).is_err(), "{wrong}");
         }
     }

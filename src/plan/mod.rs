@@ -26,6 +26,7 @@ pub use crate::media::MediaPlan;
 pub use crate::scenario::arrivals::{Concurrency, ConcurrencyPoint};
 pub use crate::scenario::population::Reconnect;
 pub use crate::scenario::population::{Selection, Subscribe};
+use crate::scenario::run::World;
 pub use crate::scenario::run::{Format, OutputPlan, RunPlan};
 use crate::seed::Seed;
 pub use faults::{FaultKind, FaultPlan, Ports, SpellPlan};
@@ -71,6 +72,24 @@ pub struct Plan {
     pub invalid_if: Vec<ThresholdPlan>,
     /// Where and how results are written.
     pub output: OutputPlan,
+}
+
+impl Plan {
+    /// What the scenario says and this world makes no use of, a sentence each.
+    #[must_use]
+    pub fn unused(&self) -> Vec<String> {
+        let of_target = match &self.target.adapter {
+            AdapterPlan::Reference(reference) => reference.workers,
+            AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_) => 0,
+        };
+        let simulated = self.run.world == World::Simulated;
+        let keys = [("run.workers", self.run.workers), ("target.workers", of_target)];
+        let told = keys.into_iter().filter(|(_, workers)| simulated && *workers > 0);
+        told.map(|(key, _)| {
+            format!("`{key}` is of no use in a simulated run: it takes every core, and no figure depends on how many")
+        })
+        .collect()
+    }
 }
 
 /// One `[[population]]`.

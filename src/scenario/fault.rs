@@ -320,7 +320,7 @@ fn check_window(scenario: &Scenario, fault: &Fault, report: &Report<'_>) {
             seconds(scenario.run.end())
         );
         report.fail(
-            &format!("{}.expect", fault.path),
+            &format!("{}.expect.recover_within", fault.path),
             message,
             "leave time for it: begin earlier, or lengthen the run",
         );

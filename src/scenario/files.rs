@@ -4,7 +4,33 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Looks up the text of a file that a scenario names, or says why there is none.
-pub type Files<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+pub type Files<'a> = &'a dyn Fn(&str) -> Result<String, Unreadable>;
+
+/// Why a file has no text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unreadable {
+    /// What is wrong, with the file's whole name.
+    pub why: String,
+    /// What to do about it.
+    pub mend: &'static str,
+}
+
+impl Unreadable {
+    fn of(path: &Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        let path = path.display();
+        let (why, mend) = match error.kind() {
+            ErrorKind::NotFound => (
+                format!("there is no {path}"),
+                "write its name relative to the directory of this file, or put it there",
+            ),
+            ErrorKind::IsADirectory => (format!("{path} is a directory"), "write the name of a file in it"),
+            ErrorKind::PermissionDenied => (format!("{path} may not be read by this user"), "change who may read it"),
+            _ => (format!("{path}: {error}"), "see that it can be read"),
+        };
+        Self { why, mend }
+    }
+}
 
 /// The most bytes of a file: five minutes of a Mahimahi trace at 100 Mbit/s, or a loss trace of 16 million packets.
 const MOST: u64 = 16 << 20;
@@ -13,24 +39,28 @@ const MOST: u64 = 16 << 20;
 ///
 /// # Errors
 /// Always, with a sentence.
-pub fn no_files(_: &str) -> Result<String, String> {
-    Err("there are no files here".to_owned())
+pub fn no_files(_: &str) -> Result<String, Unreadable> {
+    Err(Unreadable { why: "there are no files here".to_owned(), mend: "write the values themselves" })
 }
 
 /// [`Files`] relative to the directory of the scenario `file`. What it hands out opens files; nothing else in this module
 /// does.
-pub fn beside(file: &str) -> impl Fn(&str) -> Result<String, String> + use<> {
+pub fn beside(file: &str) -> impl Fn(&str) -> Result<String, Unreadable> + use<> {
     let directory: PathBuf = Path::new(file).parent().unwrap_or(Path::new("")).to_owned();
     move |name| {
         let path = directory.join(name);
-        let refused = |error: std::io::Error| format!("{} ({error})", path.display());
+        let refused = |error: std::io::Error| Unreadable::of(&path, &error);
         let opened = std::fs::File::open(&path).map_err(refused)?;
         let mut bytes = Vec::new();
         opened.take(MOST + 1).read_to_end(&mut bytes).map_err(refused)?;
         if bytes.len() as u64 > MOST {
-            return Err(format!("{} is larger than 16 MiB", path.display()));
+            let why = format!("{} is larger than 16 MiB", path.display());
+            return Err(Unreadable { why, mend: "shorten it: a trace begins anew at its end" });
         }
-        String::from_utf8(bytes).map_err(|_| format!("{} is not text", path.display()))
+        String::from_utf8(bytes).map_err(|_| {
+            let why = format!("{} is not text", path.display());
+            Unreadable { why, mend: "name a file of text; one that is compressed is unpacked first" }
+        })
     }
 }
 
@@ -47,9 +77,13 @@ mod tests {
         let scenario = dir.path().join("s.toml").display().to_string();
         let files = beside(&scenario);
         assert_eq!(files("traces/a.txt").as_deref(), Ok("1\n2\n"));
-        assert!(files("b.txt").unwrap_err().ends_with("is not text"));
-        assert!(files("nowhere").unwrap_err().contains("nowhere (No such file"));
+        assert!(files("b.txt").unwrap_err().why.ends_with("is not text"));
+        let missing = files("nowhere").unwrap_err();
+        assert!(missing.why.starts_with("there is no ") && missing.why.ends_with("nowhere"), "{missing:?}");
+        assert!(missing.mend.contains("relative to the directory of this file"), "{missing:?}");
+        let directory = files("traces").unwrap_err();
+        assert!(directory.why.ends_with("traces is a directory"), "{directory:?}");
         // It never ends: the limit does.
-        assert!(files("/dev/zero").unwrap_err().contains("larger than 16 MiB"));
+        assert!(files("/dev/zero").unwrap_err().why.contains("larger than 16 MiB"));
     }
 }

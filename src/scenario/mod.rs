@@ -33,7 +33,7 @@ use crate::media::MediaPlan;
 use document::{Origin, Source, Table, Value};
 pub(crate) use error::Errors;
 pub use error::ScenarioError;
-pub use files::{Files, beside, no_files};
+pub use files::{Files, Unreadable, beside, no_files};
 use section::{Section, Shape};
 
 static ROOT: Shape = Shape {

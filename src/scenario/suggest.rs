@@ -17,7 +17,7 @@ pub(crate) fn instead<'a>(word: &str, known: impl IntoIterator<Item = &'a str> +
         return format!("did you mean `{near}`?");
     }
     let all: Vec<String> = known.into_iter().map(|word| format!("`{word}`")).collect();
-    if all.is_empty() { "there is none".to_owned() } else { format!("write one of {}", all.join(", ")) }
+    if all.is_empty() { "the scenario has none".to_owned() } else { format!("write one of {}", all.join(", ")) }
 }
 
 /// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, ignoring case.

@@ -6,7 +6,7 @@ mod messages;
 
 use super::network::Change;
 use super::population::{Headcount, Selection};
-use super::{Scenario, ScenarioError, Settings};
+use super::{Scenario, ScenarioError, Settings, Unreadable};
 use crate::clock::Duration;
 use crate::conference::Codec;
 use crate::media::source::Source;
@@ -25,7 +25,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// Files that scenarios of these tests may name.
-fn files(name: &str) -> Result<String, String> {
+fn files(name: &str) -> Result<String, Unreadable> {
     match name {
         "lte.up" => Ok("0\n3\n3\n10\n".to_owned()),
         "train.loss" => Ok("....x\n..xxx\n".to_owned()),
@@ -33,7 +33,7 @@ fn files(name: &str) -> Result<String, String> {
         "empty" => Ok("# nothing\n".to_owned()),
         "descending" => Ok("1\n7\n5\n".to_owned()),
         "traces/fading.mahimahi" => Ok(include_str!("../../scenarios/traces/fading.mahimahi").to_owned()),
-        other => Err(format!("{other} (No such file)")),
+        other => Err(Unreadable { why: format!("there is no {other}"), mend: "put it there" }),
     }
 }
 

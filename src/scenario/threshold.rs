@@ -429,7 +429,13 @@ fn check_label(plan: &ThresholdPlan, label: &str, value: &str, values: &LabelVal
 fn check_spell(plan: &ThresholdPlan, word: &str, name: &str, values: &LabelValues<'_>) -> Result<(), Refusal> {
     let known = || values.faults.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let Some((_, lasts)) = values.faults.iter().find(|(known, _)| *known == name) else {
-        return Err((format!("there is no fault `{name}`"), instead(name, known())));
+        let help = match known()[..] {
+            [] => {
+                "the scenario has no `[[fault]]`: add one of that name, or write warmup, steady or cooldown".to_owned()
+            }
+            _ => instead(name, known()),
+        };
+        return Err((format!("there is no fault `{name}`"), help));
     };
     if word == "fault" && !lasts {
         let help = format!("write phase = \"recovery:{name}\"");

@@ -123,7 +123,8 @@ pub fn run(
     }
     let steal = cpu_before.zip(CpuTimes::read()).map(|(before, after)| after.steal_ratio_since(before));
     let environment = Some(machine::environment(options.command.clone(), started));
-    let gathered = Gathered { results, progress, ending, ended, runs: Vec::new(), stalls: canary.take(), steal, environment };
+    let gathered =
+        Gathered { results, progress, ending, ended, runs: Vec::new(), stalls: canary.take(), steal, environment };
     Ok(assemble::outcome(&shared, gathered, &options.scenario_text, &forecast))
 }
 

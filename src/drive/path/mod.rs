@@ -99,7 +99,13 @@ impl Relay {
     /// # Errors
     /// A sentence when it cannot listen there.
     pub fn bind(options: Options) -> Result<Self, String> {
-        let refused = |error: io::Error| format!("cannot listen on {}: {error}", options.listen);
+        let refused = |error: io::Error| match error.kind() {
+            io::ErrorKind::AddrInUse => format!(
+                "cannot listen on {}: another process has that port; write another one, or port 0 for any that is free",
+                options.listen
+            ),
+            _ => format!("cannot listen on {}: {error}", options.listen),
+        };
         let front = Socket::bind(options.listen).map_err(refused)?;
         let mut poller = Poller::new().map_err(refused)?;
         poller.add(&front, FRONT).map_err(refused)?;

@@ -342,8 +342,8 @@ fn pooled(text: &str, seeds: &[u64]) -> Outcome {
 
 #[test]
 fn pooled_rates_are_of_a_run_and_the_sfu_s_cpu_is_that_of_the_busiest() {
-    let text = path("delay = \"10ms\"")
-        .replace("[media.mic]", "[target]\nservice = { per_packet = \"200us\" }\n[media.mic]");
+    let text =
+        path("delay = \"10ms\"").replace("[media.mic]", "[target]\nservice = { per_packet = \"200us\" }\n[media.mic]");
     let single: Vec<Outcome> = (1..=3).map(|seed| simulated(&text, seed)).collect();
     let outcome = pooled(&text, &[1, 2, 3]);
     let rate = |outcome: &Outcome, of| metric(outcome, of).and_then(|entry| entry.value).expect("a rate");
@@ -358,9 +358,8 @@ fn pooled_rates_are_of_a_run_and_the_sfu_s_cpu_is_that_of_the_busiest() {
         let found = outcome.series.metrics.iter().find(|one| one.name == "sfu.cpu" && one.labels.is_empty());
         found.expect("it has a cost").values.clone()
     };
-    let busiest: Vec<Option<f64>> = (0..outcome.series.intervals)
-        .map(|i| single.iter().filter_map(|one| cpu(one)[i]).reduce(f64::max))
-        .collect();
+    let busiest: Vec<Option<f64>> =
+        (0..outcome.series.intervals).map(|i| single.iter().filter_map(|one| cpu(one)[i]).reduce(f64::max)).collect();
     assert_eq!(cpu(&outcome), busiest);
 }
 

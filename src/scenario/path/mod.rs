@@ -187,12 +187,11 @@ fn of_file<T>(
     help: &str,
 ) -> Option<T> {
     let name = section.text(key, "write the name of a file, relative to this one")?;
-    let problem = match files(name).map(|text| parse(&text)) {
+    match files(name).map(|text| parse(&text)) {
         Ok(Ok(value)) => return Some(value),
-        Ok(Err(error)) => format!("`{name}`, {error}"),
-        Err(reason) => format!("`{name}` cannot be read: {reason}"),
-    };
-    section.fail(key, problem, help);
+        Ok(Err(error)) => section.fail(key, format!("`{name}`, {error}"), help),
+        Err(unreadable) => section.fail(key, format!("`{name}` cannot be read: {}", unreadable.why), unreadable.mend),
+    }
     None
 }
 

@@ -175,7 +175,7 @@ fn what_a_path_cannot_be_is_refused_in_one_sentence_at_its_key() {
     let table = |key: &str, keys: &str| format!("down = {{ {key} = {{ {keys} }} }}");
     let cases = [
         // Files.
-        (table("trace", "mahimahi = \"nowhere\""), "`nowhere` cannot be read: nowhere (No such file)", "none below"),
+        (table("trace", "mahimahi = \"nowhere\""), "`nowhere` cannot be read: there is no nowhere", "put it there"),
         (table("trace", "mahimahi = \"empty\""), "`empty`, line 1: no opportunity", "milliseconds a line"),
         (table("trace", "mahimahi = \"descending\""), "`descending`, line 3: 5 ms comes before the 7 ms", "none below"),
         (table("trace", "mahimahi = \"lte.up\", phase = \"later\""), "`later` is not understood", "\"random\""),

@@ -27,6 +27,9 @@ static SLOT: Shape =
     Shape { name: "Slot", keys: &["min", "max", "file", "delay", "sd", "packets", "bytes"], refused: &[] };
 static REORDER: Shape = Shape { name: "Reorder", keys: &["ratio", "by"], refused: &[] };
 
+/// The words of `dist`.
+const DISTS: [&str; 8] = ["nr-gauss", "normal", "uniform", "pareto", "paretonormal", "table", "slot", "none"];
+
 const LONGEST: Duration = Duration::from_secs(3_600);
 const TABLE_HELP: &str = "write whole numbers, 8192 for one `sd`, as tc's .dist files have them";
 
@@ -68,9 +71,9 @@ fn read_variation(path: &Section<'_>, files: Files<'_>) -> Option<Variation> {
     };
     let help = "write delay_variation = { dist = \"nr-gauss\", sd = \"5ms\", max = \"15ms\" }";
     let table = path.sub("delay_variation", shape, help)?;
-    table.missing("dist", "write dist = \"nr-gauss\" or dist = \"uniform\"");
-    let words =
-        ["nr-gauss", "normal", "uniform", "pareto", "paretonormal", "table", "slot", "none"].map(|word| (word, ()));
+    let all: Vec<String> = DISTS.iter().map(|word| format!("`{word}`")).collect();
+    table.missing("dist", &format!("write dist = \"nr-gauss\", or another of {}", all.join(", ")));
+    let words = DISTS.map(|word| (word, ()));
     table.choice("dist", &words, &[])?;
     if std::ptr::eq(shape, &NO_VARIATION) {
         return Some(Variation { variation: None, correlation: 0.0 });

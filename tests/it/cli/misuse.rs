@@ -158,3 +158,45 @@ fn a_story_goes_with_nothing_that_it_would_ignore() {
         throng(dir.path(), &line).exits(2).silent().says(&["cannot be used with", other[0]]);
     }
 }
+
+#[test]
+fn what_a_scenario_names_and_is_not_there_comes_with_what_to_do() {
+    let dir = here();
+    let network = |down: &str| format!("{LEAST}network = \"n\"\n[network.n]\ndown = {{ {down} }}\n");
+    std::fs::create_dir(dir.path().join("traces")).unwrap();
+    for (down, parts) in [
+        ("trace = { mahimahi = \"gone.txt\" }", ["there is no gone.txt", "relative to the directory of this file"]),
+        ("trace = { mahimahi = \"traces\" }", ["traces is a directory", "write the name of a file in it"]),
+        ("delay_variation = { sd = \"2ms\" }", ["delay_variation.dist", "`paretonormal`, `table`, `slot`, `none`"]),
+        ("loss = { model = \"4-state\", p13 = 0.9, p14 = 0.2 }", ["loss.p14", "at most 1 - p13 = 0.1"]),
+    ] {
+        write(dir.path(), "s.toml", &network(down));
+        throng(dir.path(), &["check", "s.toml"]).exits(2).says(&parts);
+    }
+    let threshold =
+        "[[threshold]]\nmetric = \"session.lost\"\nwhere = { phase = \"recovery:x\" }\nexpect = \"count == 0\"\n";
+    write(dir.path(), "s.toml", &format!("{LEAST}{threshold}"));
+    throng(dir.path(), &["check", "s.toml"]).exits(2).says(&["there is no fault `x`", "has no `[[fault]]`: add one"]);
+}
+
+#[test]
+fn an_expectation_that_was_set_is_found_on_the_command_line() {
+    let dir = here();
+    let fault = "[[fault]]\nname = \"it\"\nat = \"2s\"\nkind = \"ice-restart\"\nexpect = { recover_within = \"1s\" }\n";
+    write(dir.path(), "s.toml", &format!("{LEAST}{fault}"));
+    let set = "fault.it.expect.recover_within=99s";
+    throng(dir.path(), &["check", "s.toml", "--set", set]).exits(2).says(&["--set", set, "to have recovered by 101 s"]);
+}
+
+#[test]
+fn keys_of_no_use_in_a_simulated_run_are_told_and_refuse_nothing() {
+    let dir = here();
+    write(dir.path(), "s.toml", &LEAST.replace("[run]", "[target]\nworkers = 2\n[run]\nworkers = 3"));
+    let told = throng(dir.path(), &["check", "s.toml", "--world", "simulated"]).exits(0);
+    for key in ["`run.workers` is of no use", "`target.workers` is of no use", "simulated  no sockets"] {
+        assert!(told.out.contains(key), "{told:#?}");
+    }
+    assert!(!throng(dir.path(), &["check", "s.toml"]).exits(0).out.contains("of no use"));
+    let run = throng(dir.path(), &["run", "s.toml", "--world", "simulated", "--out", "r"]);
+    assert!(run.err.contains("note: `run.workers` is of no use in a simulated run"), "{run:#?}");
+}
