@@ -69,6 +69,8 @@ pub(super) enum LegEvent {
     Unpublished(TrackName),
     /// A track was muted or unmuted.
     Muted(TrackName, bool),
+    /// Who speaks now, the loudest first.
+    Speakers(Vec<String>),
     /// Streams will arrive.
     Subscribed(Vec<ReceiveParameters>),
     /// Streams end.
@@ -318,6 +320,7 @@ impl Leg {
             Event::Published { participant, track } => self.events.push(LegEvent::Published(participant, track)),
             Event::Unpublished(track) => self.events.push(LegEvent::Unpublished(track)),
             Event::Muted { track, muted } => self.events.push(LegEvent::Muted(track, muted)),
+            Event::Speakers(speakers) => self.events.push(LegEvent::Speakers(speakers)),
             Event::Subscribed(streams) => self.events.push(LegEvent::Subscribed(streams)),
             Event::Unsubscribed(tracks) => self.events.push(LegEvent::Unsubscribed(tracks)),
             Event::NotYetLive => self.events.push(LegEvent::NotYetLive),
@@ -387,7 +390,8 @@ impl Leg {
             let Some(media) = turn.shared.media_named(&parameters.media) else { continue };
             let identity = Identity { publisher: turn.me, room: me.room, media };
             let seed = me.seed.indexed("publish", u64::from(media));
-            let encoder = Encoder::new(&turn.shared.plan.media[usize::from(media)], identity, &seed, turn.now);
+            let plan = &turn.shared.plan.media[usize::from(media)];
+            let encoder = Encoder::seated(plan, identity, me.seat.as_ref(), &seed, turn.now);
             let index = self.publications.len() as u16;
             self.by_ssrc.insert(parameters.ssrc, index);
             if index == 0 {

@@ -62,6 +62,8 @@ pub(super) struct Session {
     pub legs: Vec<Leg>,
     /// Tracks that we asked for, or were announced.
     wanted: BTreeSet<TrackName>,
+    /// Who speaks, as the SFU says, the loudest first.
+    pub speakers: Vec<String>,
     leave_at: Option<Instant>,
     deadline: Instant,
     ended: Option<Ended>,
@@ -83,6 +85,7 @@ impl Session {
             join: Join::new(intended, now),
             legs: leg_send::legs(shared, me, &seed, conditions, now),
             wanted: BTreeSet::new(),
+            speakers: Vec::new(),
             leave_at,
             deadline: intended + plan.join_timeout,
             ended: None,
@@ -278,6 +281,7 @@ impl Session {
                 self.wanted.extend(streams.iter().filter_map(|stream| stream.track.clone()));
                 self.legs[index].received.expect(turn, streams);
             }
+            LegEvent::Speakers(speakers) => self.speakers = speakers,
             LegEvent::NotYetLive => {}
         }
     }

@@ -9,8 +9,8 @@ use super::transport::{Credentials, TransportParameters};
 use super::{Codec, MediaKind};
 use serde::{Deserialize, Serialize};
 
-/// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`.
-pub const PROTOCOL_VERSION: u32 = 2;
+/// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`, 3 `speakers`.
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// What a participant says.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -104,6 +104,11 @@ pub enum ServerMessage {
         track: TrackName,
         /// Whether it is muted from now on.
         muted: bool,
+    },
+    /// Others speak now than before.
+    Speakers {
+        /// Participants' names, the loudest first; empty when nobody speaks.
+        speakers: Vec<String>,
     },
     /// The answer to `publish`: media may be sent.
     PublishAccepted {

@@ -4,6 +4,7 @@
 //! sent at the full rate. The marker bit opens a talk spurt, and is never set where silence is not suppressed (RFC 3551
 //! §4.1). Levels are those of RFC 6464. The rate is constant (CBR), so that a pause is the only thing that lowers it.
 
+use super::conversation::Seat;
 use super::encoder::{Frame, Identity};
 use super::payload::{MAX_PREFIX, Payload};
 use super::rtp_clock::RtpClock;
@@ -57,9 +58,20 @@ pub(super) struct Audio {
 }
 
 impl Audio {
-    pub(super) fn new(plan: &MediaPlan, source: &AudioSource, identity: Identity, seed: &Seed, start: Instant) -> Self {
+    pub(super) fn new(
+        plan: &MediaPlan,
+        source: &AudioSource,
+        identity: Identity,
+        seat: Option<&Seat>,
+        seed: &Seed,
+        start: Instant,
+    ) -> Self {
         let ptime = source.ptime.as_nanos() as u64;
         let first = start + Duration::from_nanos(seed.child("phase").bits() % ptime);
+        let mut talking = Talking::new(source.talk, seed.child("talk").rng(), first);
+        if let Some(seat) = seat {
+            talking.take_seat(seat);
+        }
         let mut audio = Self {
             identity,
             bitrate: plan.bitrate,
@@ -76,7 +88,7 @@ impl Audio {
             now: None,
             muted: false,
             clock: RtpClock::new(start, seed.child("rtp time").bits() as u32, plan.codec.clock_rate()),
-            talking: Talking::new(source.talk, seed.child("talk").rng(), first),
+            talking,
             levels: seed.child("levels").rng(),
         };
         audio.seek();

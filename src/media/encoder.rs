@@ -6,6 +6,7 @@
 //! sequence numbers, those belong to whoever sends.
 
 use super::audio::Audio;
+use super::conversation::Seat;
 use super::payload::Payload;
 use super::source::{MediaPlan, Source};
 use super::video::Video;
@@ -85,11 +86,20 @@ impl Encoder {
     /// When [`MediaPlan::check`] refuses the plan.
     #[must_use]
     pub fn new(plan: &MediaPlan, identity: Identity, seed: &Seed, start: Instant) -> Self {
+        Self::seated(plan, identity, None, seed, start)
+    }
+
+    /// The same with a seat in a conversation: sound is speech only when it is this one's turn. Nothing to pictures.
+    ///
+    /// # Panics
+    /// When [`MediaPlan::check`] refuses the plan.
+    #[must_use]
+    pub fn seated(plan: &MediaPlan, identity: Identity, seat: Option<&Seat>, seed: &Seed, start: Instant) -> Self {
         if let Err(reason) = plan.check() {
             panic!("media {} was planned unchecked: {reason}", plan.name);
         }
         let stream = match &plan.source {
-            Source::Audio(source) => Stream::Audio(Box::new(Audio::new(plan, source, identity, seed, start))),
+            Source::Audio(source) => Stream::Audio(Box::new(Audio::new(plan, source, identity, seat, seed, start))),
             Source::Video(source) => Stream::Video(Box::new(Video::new(plan, source, identity, seed, start))),
         };
         Self { identity, stream }

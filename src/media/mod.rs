@@ -1,6 +1,7 @@
 //! What publishers send: an encoder model, its frames, and the stamp that each of them carries.
 
 mod audio;
+pub mod conversation;
 pub mod encoder;
 mod keyframes;
 mod packetise;
@@ -12,6 +13,7 @@ pub mod stamp;
 mod talk;
 mod video;
 
+pub use conversation::Seat;
 pub use encoder::{Encoder, Frame, Identity};
 pub use keyframes::MIN_KEYFRAME_INTERVAL;
 pub use payload::{MAX_PAYLOAD, Payload};

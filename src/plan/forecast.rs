@@ -7,7 +7,7 @@
 
 use super::presence::{Buckets, presence};
 use super::target::AdapterPlan;
-use super::{Plan, Selection};
+use super::{Plan, Seat, Selection};
 use crate::conference::MediaKind;
 use crate::media::MediaPlan;
 use crate::media::source::Source;
@@ -101,7 +101,8 @@ struct Load {
 }
 
 impl Load {
-    fn of(media: &MediaPlan) -> Self {
+    /// A track of a participant with this seat, if with any.
+    fn of(media: &MediaPlan, seat: Option<&Seat>) -> Self {
         let payload = media.bitrate.bps() as f64;
         let packets = match &media.source {
             Source::Audio(audio) => {
@@ -110,6 +111,11 @@ impl Load {
                     let (on, off) = (talk.on.mean().as_secs_f64(), talk.off.mean().as_secs_f64());
                     on / (on + off)
                 });
+                let talking = match (audio.talk, seat) {
+                    (_, None) => talking,
+                    (Some(_), Some(seat)) => talking * seat.share_of_floor(),
+                    (None, Some(seat)) => seat.share_of_talk(),
+                };
                 // In silence DTX sends one update every 400 ms (RFC 7587 §3.1.3), a few bytes each.
                 let pause = if audio.dtx { 2.5 } else { full };
                 let packets = full * talking + pause * (1.0 - talking);
@@ -165,7 +171,6 @@ impl Forecast {
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
         let buckets = Buckets::of(plan);
-        let loads: Vec<Load> = plan.media.iter().map(Load::of).collect();
         let mut flows = vec![Flow::default(); buckets.count];
         let mut joins = vec![0.0; buckets.count];
         let mut transports = vec![0.0; buckets.count];
@@ -174,7 +179,7 @@ impl Forecast {
         let whip = matches!(plan.target.adapter, AdapterPlan::WhipWhep(_));
         for room in 0..plan.rooms.len() {
             room_load.reset(buckets.count);
-            sum_room(plan, room, buckets, &loads, &mut room_load, &mut joins);
+            sum_room(plan, room, buckets, &mut room_load, &mut joins);
             for bucket in 0..buckets.count {
                 flows[bucket].add(room_load.flow(bucket), 1.0);
                 present[bucket] += room_load.present[bucket];
@@ -248,7 +253,7 @@ impl RoomLoad {
     }
 }
 
-fn sum_room(plan: &Plan, room: usize, buckets: Buckets, loads: &[Load], sum: &mut RoomLoad, joins: &mut [f64]) {
+fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, joins: &mut [f64]) {
     let mut shares = Vec::new();
     for &index in &plan.rooms[room].participants {
         let participant = &plan.participants[index as usize];
@@ -258,8 +263,9 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, loads: &[Load], sum: &mu
         let mut own = [Load::default(); 2];
         for &media in &participant.publish {
             let kind = usize::from(plan.media[usize::from(media)].kind() == MediaKind::Video);
-            own[kind].packets += loads[usize::from(media)].packets;
-            own[kind].bits += loads[usize::from(media)].bits;
+            let load = Load::of(&plan.media[usize::from(media)], participant.seat.as_ref());
+            own[kind].packets += load.packets;
+            own[kind].bits += load.bits;
         }
         for (bucket, &share) in shares.iter().enumerate() {
             let watching = if watches.contains(&true) { share } else { 0.0 };

@@ -14,6 +14,7 @@ mod presence;
 mod quota;
 mod resolve;
 mod rooms;
+mod seats;
 mod sessions;
 pub mod target;
 #[cfg(test)]
@@ -22,7 +23,7 @@ pub mod threshold;
 mod timeline;
 
 use crate::clock::{Duration, Instant};
-pub use crate::media::MediaPlan;
+pub use crate::media::{MediaPlan, Seat};
 pub use crate::scenario::arrivals::{Concurrency, ConcurrencyPoint};
 pub use crate::scenario::population::Reconnect;
 pub use crate::scenario::population::{Selection, Subscribe};
@@ -137,6 +138,8 @@ pub struct ParticipantPlan {
     pub publish: Vec<u16>,
     /// What it asks for.
     pub subscribe: Subscribe,
+    /// Its seat in the conversation that its population holds in its room.
+    pub seat: Option<Seat>,
     /// How long a join may take from its intended arrival.
     pub join_timeout: Duration,
     /// How long after joining the first frame may take before the viewer counts as black.

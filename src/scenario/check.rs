@@ -14,6 +14,7 @@ use super::{
     document::{Table, Value},
 };
 use crate::conference::{Codec, LegKind, MediaKind};
+use crate::media::source::Source;
 use std::collections::BTreeSet;
 
 /// Where a check reports.
@@ -23,6 +24,20 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
+    /// Whether the file has this key, right or wrong.
+    fn has(&self, key: &str) -> bool {
+        let mut table = self.root;
+        let mut parts = key.split('.').peekable();
+        while let Some(part) = parts.next() {
+            match table.get(part).map(|entry| &entry.node.value) {
+                Some(_) if parts.peek().is_none() => return true,
+                Some(Value::Table(inner)) => table = inner,
+                _ => return false,
+            }
+        }
+        false
+    }
+
     pub(crate) fn fail(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
         self.errors.push(&self.root.locate(key), key, message, help);
     }
@@ -37,9 +52,11 @@ pub(crate) fn check(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)],
             report.fail(&format!("{}.name", population.path), message, "rename one of them");
         }
         check_publish(scenario, population, report);
+        check_speaker(scenario, population, report);
         check_networks(scenario, population, report);
         check_start(population, report);
     }
+    check_silence(scenario, report);
     check_shares(scenario, report);
     check_target(scenario, report);
     check_world(scenario, report);
@@ -88,6 +105,32 @@ fn check_publish(scenario: &Scenario, population: &Population, report: &Report<'
         }
         if population.publish[..index].contains(name) {
             report.fail(&key(index), format!("`{name}` is published twice"), "once is enough");
+        }
+    }
+}
+
+fn publishes(scenario: &Scenario, population: &Population, kind: MediaKind) -> bool {
+    scenario.media.iter().any(|media| media.kind() == kind && population.publish.contains(&media.name))
+}
+
+fn check_speaker(scenario: &Scenario, population: &Population, report: &Report<'_>) {
+    if population.speaker.is_some() && !publishes(scenario, population, MediaKind::Audio) {
+        let message = "who publishes no sound cannot be heard to speak";
+        let help = "publish a media with kind = \"audio\", or take `speaker` out";
+        report.fail(&format!("{}.speaker", population.path), message, help);
+    }
+}
+
+/// Silence that is to be suppressed has to come from somewhere: pauses of the media's own, or of a conversation.
+fn check_silence(scenario: &Scenario, report: &Report<'_>) {
+    for media in &scenario.media {
+        let dtx = matches!(&media.source, Source::Audio(audio) if audio.dtx && audio.talk.is_none());
+        let mut publishers = scenario.populations.iter().filter(|population| population.publish.contains(&media.name));
+        let by_turns = publishers.clone().next().is_some() && publishers.all(|one| one.speaker.is_some());
+        let key = |key: &str| format!("media.{}.{key}", media.name);
+        if dtx && !by_turns && !report.has(&key("talk")) {
+            let help = "write talk = { on = \"exp(4s)\", off = \"exp(8s)\" }, give everybody who publishes it a `speaker`, or dtx = false";
+            report.fail(&key("dtx"), "`dtx` without `talk` never finds silence", help);
         }
     }
 }

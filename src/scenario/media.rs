@@ -92,10 +92,6 @@ fn read_audio(name: String, section: &Section<'_>) -> MediaPlan {
     let ptime = section.duration("ptime").unwrap_or(PLAIN.ptime);
     let dtx = section.bool("dtx").unwrap_or(false);
     let talk = read_talk(section);
-    if dtx && talk.is_none() && !section.has("talk") {
-        let help = "write talk = { on = \"exp(4s)\", off = \"exp(8s)\" }, or dtx = false";
-        section.fail("dtx", "`dtx` without `talk` never finds silence", help);
-    }
     let plan = MediaPlan { name, codec: Codec::Opus, bitrate, source: Source::Audio(AudioSource { ptime, dtx, talk }) };
     checked(section, plan)
 }

@@ -19,6 +19,7 @@ pub(crate) static POPULATION: Shape = Shape {
         "per_room",
         "publish",
         "subscribe",
+        "speaker",
         "network",
         "start",
         "session",
@@ -26,7 +27,6 @@ pub(crate) static POPULATION: Shape = Shape {
         "reconnect",
     ],
     refused: &[
-        ("speaker", "rotating speakers are not built yet: `talk` of the media says who talks when"),
         ("kind", "full-stack probes are not built yet: every participant is light"),
         ("data", "data channels are not built yet"),
     ],
@@ -36,6 +36,7 @@ pub(crate) static SUBSCRIBE: Shape = Shape {
     keys: &["audio", "video"],
     refused: &[("layer", "choosing layers is not built yet: video has one layer")],
 };
+pub(crate) static SPEAKER: Shape = Shape { name: "Speaker", keys: &["active", "rotate"], refused: &[] };
 pub(crate) static USE: Shape = Shape { name: "Use", keys: &["use", "weight"], refused: &[] };
 pub(crate) static SESSION: Shape = Shape { name: "Session", keys: &["length", "rejoin"], refused: &[] };
 pub(crate) static REJOIN: Shape = Shape { name: "Rejoin", keys: &["prob", "after"], refused: &[] };
@@ -57,6 +58,8 @@ pub struct Population {
     pub publish: Vec<String>,
     /// What each asks for.
     pub subscribe: Subscribe,
+    /// The conversation that they hold in each room, and who has the floor in it.
+    pub speaker: Option<Speaker>,
     /// Names of networks with their weights; never empty.
     pub networks: Vec<(String, f64)>,
     /// When they come.
@@ -82,6 +85,15 @@ pub enum Headcount {
     Share(f64),
     /// So many in each room.
     PerRoom(u32),
+}
+
+/// A conversation of a population's people in one room.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Speaker {
+    /// How many have the floor at once.
+    pub active: u32,
+    /// How long until one of them hands it on; `None` for never.
+    pub rotate: Option<Dist>,
 }
 
 /// How long people stay.
@@ -183,6 +195,7 @@ fn read_one(section: &Section<'_>) -> Population {
         head: read_headcount(section),
         publish: list.into_iter().map(|(name, _)| name.to_owned()).collect(),
         subscribe: read_subscribe(section),
+        speaker: read_speaker(section),
         networks: read_networks(section, network_help),
         start: arrivals::read(section),
         session: read_session(section),
@@ -264,6 +277,22 @@ fn read_tags(section: &Section<'_>) -> BTreeMap<String, String> {
         }
     }
     tags
+}
+
+fn read_speaker(section: &Section<'_>) -> Option<Speaker> {
+    let help = "write speaker = { active = 3, rotate = \"exp(20s)\" }";
+    let table = section.sub("speaker", &SPEAKER, help)?;
+    table.missing("active", help);
+    let active = table.integer("active", 1..=MOST)? as u32;
+    if !table.has("rotate") {
+        return Some(Speaker { active, rotate: None });
+    }
+    let rotate = table.dist("rotate")?;
+    if rotate.mean() < Duration::from_millis(100) {
+        table.fail("rotate", "the floor goes round faster than anybody could talk", "write at least \"100ms\"");
+        return None;
+    }
+    Some(Speaker { active, rotate: Some(rotate) })
 }
 
 const SELECTION_HELP: &str = "write \"all\" or \"none\"";

@@ -300,6 +300,9 @@ impl Worker {
     fn pass_on(&mut self, now: Instant, from: LegId, packet: Arc<Packet>) {
         add(&self.counters.packets_in, 1);
         add(&self.counters.bytes_in, packet.payload_len() as u64);
+        if let Some(level) = packet.audio_level {
+            self.rooms.hear(now, packet.track, level);
+        }
         self.forwards.clear();
         self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut self.forwards);
         add(&self.counters.packets_out, self.forwards.len() as u64);

@@ -86,6 +86,8 @@ pub enum Event {
         /// Whether it is muted from now on.
         muted: bool,
     },
+    /// Who speaks now, the loudest first, where the SFU says so.
+    Speakers(Vec<String>),
     /// Streams that will arrive, in answer to a subscription.
     Subscribed(Vec<ReceiveParameters>),
     /// Streams that end.

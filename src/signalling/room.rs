@@ -136,6 +136,7 @@ impl Room {
             ServerMessage::Published { participant, track } => Event::Published { participant, track },
             ServerMessage::Unpublished { track } => Event::Unpublished(track),
             ServerMessage::Muted { track, muted } => Event::Muted { track, muted },
+            ServerMessage::Speakers { speakers } => Event::Speakers(speakers),
             ServerMessage::Subscribed { streams } => Event::Subscribed(streams),
             ServerMessage::Unsubscribed { tracks } => Event::Unsubscribed(tracks),
             ServerMessage::Refused { reason, detail } => return self.refused(reason, &detail),
@@ -232,7 +233,7 @@ mod tests {
     #[test]
     fn a_join_is_said_when_the_socket_opens_and_answered_with_the_roster() {
         let mut room = joining();
-        assert!(texts(&mut room)[0].starts_with(r#"{"type":"join","version":2"#));
+        assert!(texts(&mut room)[0].starts_with(r#"{"type":"join","version":3"#));
         server(&mut room, &ServerMessage::Joined { transport: transport(), roster: vec![] });
         assert!(matches!(events(&mut room)[..], [Event::Joined { .. }]));
         room.handle_input(

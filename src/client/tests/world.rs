@@ -315,6 +315,9 @@ impl World {
             match output {
                 LegOutput::Transmit { to, datagram, .. } => self.to_clients.push_back((to, datagram.to_vec())),
                 LegOutput::Packet(packet) => {
+                    if let Some(level) = packet.audio_level {
+                        self.rooms.hear(self.now, packet.track, level);
+                    }
                     let mut forwards: Vec<Forward> = Vec::new();
                     self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut forwards);
                     for forward in forwards {

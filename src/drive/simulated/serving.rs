@@ -255,6 +255,9 @@ impl Serving {
     }
 
     fn pass_on(&mut self, now: Instant, packet: &Arc<Packet>) {
+        if let Some(level) = packet.audio_level {
+            self.rooms.hear(now, packet.track, level);
+        }
         self.forwards.clear();
         self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut self.forwards);
         for forward in &self.forwards {

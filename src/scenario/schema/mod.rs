@@ -121,6 +121,7 @@ mod tests {
             &rooms::LIST,
             &population::POPULATION,
             &population::SUBSCRIBE,
+            &population::SPEAKER,
             &population::USE,
             &population::SESSION,
             &population::REJOIN,

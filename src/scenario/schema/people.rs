@@ -93,6 +93,9 @@ pub struct Population {
     /// What each asks for of the others in its room.
     #[schemars(extend("default" = "all"))]
     pub subscribe: Option<SubscribeForm>,
+    /// The conversation that its people hold in each room: who has the floor, and so talks. Without it everybody talks as the
+    /// media's `talk` says.
+    pub speaker: Option<Speaker>,
     /// A network, or several with weights: exact quotas (largest remainder), in seeded order.
     #[schemars(extend("default" = "none"))]
     pub network: Option<NetworkForm>,
@@ -104,6 +107,19 @@ pub struct Population {
     pub timeouts: Option<Timeouts>,
     /// How they come back when they lose their session: a table, or "never". Without it as apps do.
     pub reconnect: Option<ReconnectForm>,
+}
+
+/// A conversation of a population's people in one room, by the states of ITU-T P.59: single talk, double talk, mutual
+/// silence.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Speaker {
+    /// How many of them have the floor at once; everybody where there are fewer. Of those two at most talk at once, or as many
+    /// as the media's `talk` says where it has one. Who is not in the room, and has the floor, is silent.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub active: u32,
+    /// How long until one of them hands the floor on to somebody else of the room, as in "exp(20s)"; without it never.
+    pub rotate: Option<String>,
 }
 
 /// "never", or how.

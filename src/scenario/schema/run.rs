@@ -204,7 +204,7 @@ pub enum Media {
         /// Sound per packet.
         #[schemars(extend("default" = "20ms", "enum" = ["2.5ms", "5ms", "10ms", "20ms", "40ms", "60ms"]))]
         ptime: Option<String>,
-        /// Whether silence is sent as updates every 400 ms only; needs `talk`.
+        /// Whether silence is sent as updates every 400 ms only; needs `talk`, or a `speaker` of everybody who publishes it.
         #[schemars(extend("default" = false))]
         dtx: Option<bool>,
         /// In-band FEC: not built yet, so false.

@@ -205,8 +205,14 @@ fn every_documented_error_says_what_to_write_instead() {
         ("[[population]]\nname = \"p\"\ncount = 1\nnetwork = []", "the weights add up to nothing", ""),
         (
             "[[population]]\nname = \"p\"\ncount = 1\nspeaker = { active = 3 }",
-            "rotating speakers are not built yet",
-            "",
+            "who publishes no sound",
+            "kind = \"audio\"",
+        ),
+        ("[[population]]\nname = \"p\"\ncount = 1\nspeaker = { rotate = \"1s\" }", "needs `active`", "active = 3"),
+        (
+            "[[population]]\nname = \"p\"\ncount = 1\nspeaker = { active = 1, rotate = \"1ms\" }",
+            "faster than anybody could talk",
+            "100ms",
         ),
         (
             "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = \"last-n(9)\"",

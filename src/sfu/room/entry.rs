@@ -2,6 +2,7 @@
 
 use super::admission::{PUBLISH_LIMIT, is_name};
 use super::member::{Member, State, Waiting};
+use super::speakers::Voice;
 use super::timers::Timer;
 use super::{
     CEILING_INTERVAL, ConnectionId, Entry, HANDSHAKE_LIMIT, LegCommand, LegId, LegSetup, Output, Rooms, StreamId,
@@ -161,6 +162,10 @@ impl Rooms {
         }
         let entry = self.roster_entry(leg);
         self.tell_others(&room, leg, ServerMessage::Entered { entry });
+        let speakers = self.speakers_of(&room);
+        if !speakers.is_empty() {
+            self.tell(leg, ServerMessage::Speakers { speakers });
+        }
     }
 
     pub(super) fn restart(&mut self, leg: LegId, credentials: Credentials) {
@@ -240,6 +245,7 @@ impl Rooms {
 
     /// Ends a track's streams and forgets it; the publisher's side of it is left to the caller.
     fn end_track(&mut self, track: TrackId) -> TrackName {
+        self.silence(self.tracks[track.index()].owner, track);
         self.timers.cancel(Timer::Keyframe(track));
         self.timers.cancel(Timer::Ceiling(track));
         let ended = self.tracks.remove(track.index());
@@ -266,6 +272,10 @@ impl Rooms {
             return;
         }
         let name = entry.name.clone();
+        if muted {
+            entry.voice = Voice::default();
+            self.silence(leg, track);
+        }
         self.tell_others(&room, leg, ServerMessage::Muted { track: name, muted });
         if !muted {
             self.want_keyframe(now, track);

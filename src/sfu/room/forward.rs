@@ -2,6 +2,7 @@
 //!
 //! This is the path of every packet. It looks nothing up by name and allocates nothing once `out` has grown.
 
+use super::speakers::Voice;
 use super::timers::Timer;
 use super::{KEYFRAME_INTERVAL, LegCommand, LegId, Rooms, StreamId, TrackId};
 use crate::clock::Instant;
@@ -26,6 +27,7 @@ pub(super) struct Track {
     pub name: TrackName,
     pub parameters: SendParameters,
     pub muted: bool,
+    pub voice: Voice,
     routes: Vec<Route>,
     keyframe_asked: Option<Instant>,
 }
@@ -42,7 +44,15 @@ struct Route {
 
 impl Track {
     pub fn new(owner: LegId, name: TrackName, parameters: SendParameters) -> Self {
-        Self { owner, name, parameters, muted: false, routes: Vec::new(), keyframe_asked: None }
+        Self {
+            owner,
+            name,
+            parameters,
+            muted: false,
+            voice: Voice::default(),
+            routes: Vec::new(),
+            keyframe_asked: None,
+        }
     }
 
     pub fn kind(&self) -> MediaKind {

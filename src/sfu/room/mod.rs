@@ -10,6 +10,7 @@ mod codecs;
 mod entry;
 mod forward;
 mod member;
+mod speakers;
 mod timers;
 mod words;
 
@@ -19,6 +20,7 @@ mod tests;
 pub use admission::{Census, Limits};
 pub use codecs::{STANDARD_EXTENSIONS, standard_codecs};
 pub use forward::Forward;
+pub use speakers::ELECTION_EVERY;
 pub use words::{
     ConnectionId, Entry, Input, LegCommand, LegId, LegSetup, Output, Request, StreamId, TrackId, Watch, WatchSection,
 };
@@ -31,6 +33,7 @@ use crate::units::Bitrate;
 use forward::Track;
 use member::{Member, State};
 use slab::Slab;
+use speakers::Speakers;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use timers::{Timer, Timers};
@@ -65,6 +68,7 @@ pub struct Rooms {
     members: Slab<Member>,
     connections: BTreeMap<ConnectionId, LegId>,
     tracks: Slab<Track>,
+    speakers: Speakers,
     timers: Timers,
     outputs: VecDeque<Output>,
 }
@@ -82,6 +86,7 @@ impl Rooms {
             members: Slab::new(),
             connections: BTreeMap::new(),
             tracks: Slab::new(),
+            speakers: Speakers::default(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
         }
@@ -148,6 +153,7 @@ impl Rooms {
                 Timer::Keyframe(track) => self.keyframe_due(now, track),
                 Timer::Ceiling(track) => self.announce_ceiling(now, track),
                 Timer::Handshake(leg) => self.remove(leg),
+                Timer::Election => self.elect(now),
             }
         }
     }

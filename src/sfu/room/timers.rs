@@ -12,6 +12,8 @@ pub(super) enum Timer {
     Ceiling(TrackId),
     /// A leg has had its time to connect.
     Handshake(LegId),
+    /// The next election of speakers.
+    Election,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +33,10 @@ impl Timers {
         if let Some(at) = self.at.remove(&timer) {
             self.due.remove(&(at, timer));
         }
+    }
+
+    pub fn is_set(&self, timer: Timer) -> bool {
+        self.at.contains_key(&timer)
     }
 
     pub fn next(&self) -> Option<Instant> {
