@@ -203,6 +203,7 @@ fn stream(criterion: &mut Criterion) {
         key: key(),
         intended_arrival: None,
         subscribed: Instant::ZERO,
+        requested: None,
         first_frame: Duration::from_secs(5),
         opening: Opening::default(),
     };

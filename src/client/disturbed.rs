@@ -29,7 +29,8 @@ impl Session {
     pub fn possession(&self, shared: &Shared, now: Instant, until: Instant) -> Possession {
         let streams = self.legs.iter().flat_map(|leg| &leg.received.streams);
         let stays = |publisher: Option<u32>| publisher.is_none_or(|publisher| shared.plan.stays(publisher, now, until));
-        let kept = streams.filter(|one| !one.ended && one.stream.has_delivered() && stays(one.publisher));
+        let here = streams.filter(|one| !one.ended && one.stream.has_delivered() && !one.stream.is_muted());
+        let kept = here.filter(|one| stays(one.publisher));
         Possession {
             tracks: kept.map(|one| one.name.clone()).collect(),
             restarts: false,
@@ -54,7 +55,7 @@ impl Session {
 
     /// Streams and publications that there are: what is new has to be armed.
     pub fn sources(&self) -> usize {
-        self.legs.iter().map(|leg| leg.received.streams.len() + leg.publications.len()).sum()
+        self.legs.iter().map(|leg| leg.received.announced + leg.publications.len()).sum()
     }
 
     /// Hands out what is back.

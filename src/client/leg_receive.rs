@@ -45,10 +45,26 @@ impl Incoming {
     }
 }
 
+/// A stream that ended, and is not kept any more.
+#[derive(Debug)]
+pub(super) struct Past {
+    /// `publisher/media`.
+    pub name: String,
+    pub kind: MediaKind,
+    /// Its codec's name.
+    pub codec: &'static str,
+    /// Its totals over the measured window.
+    pub totals: Vec<(Metric, Scalar)>,
+}
+
 /// Everything that a leg receives.
 #[derive(Debug, Default)]
 pub(super) struct Received {
     pub streams: Vec<Incoming>,
+    /// What became of streams whose place another one has taken.
+    pub past: Vec<Past>,
+    /// Streams that there were.
+    pub announced: usize,
     by_ssrc: FxHashMap<u32, (u16, bool)>,
     /// When each stream has something to do by itself; `None` for one that ended.
     dues: Vec<Option<Instant>>,
@@ -65,6 +81,8 @@ pub(super) struct Received {
     pub rtcp: Vec<u8>,
     /// Who sends it.
     pub sender: u32,
+    /// The measured window is over: what has no totals by now has nothing in it.
+    is_closed: bool,
     /// Whose streams these are, where signalling does not say it of each (WHEP).
     pub publisher: Option<u32>,
 }
@@ -113,24 +131,24 @@ impl Received {
         self.firsts.pop_front()
     }
 
-    /// Announces streams. An SSRC that is there already is an integrity fault of the SFU's.
-    pub fn expect(&mut self, turn: &mut Turn<'_>, announced: Vec<ReceiveParameters>) {
-        self.streams.reserve_exact(announced.len());
-        for parameters in announced {
-            let rtx = parameters.codecs.iter().filter_map(|codec| codec.rtx_payload_type);
-            self.rtx_payload_types |= rtx.fold(0, |bits, payload_type| bits | 1 << (payload_type & 0x7F));
-            match parameters.ssrc {
-                Some(ssrc) if self.by_ssrc.contains_key(&ssrc) => {
-                    turn.count(Metric::IntegritySsrcDup, None, turn.now, 1)
-                }
-                Some(ssrc) => self.add(turn, parameters, ssrc),
-                None => self.unmatched.push(parameters),
-            }
+    /// So many streams are about to be announced.
+    pub fn reserve(&mut self, more: usize) {
+        self.streams.reserve_exact(more);
+    }
+
+    /// Announces a stream, which was asked for at `requested`. An SSRC that is there already is an integrity fault of the
+    /// SFU's.
+    pub fn expect(&mut self, turn: &mut Turn<'_>, parameters: ReceiveParameters, requested: Option<Instant>) {
+        let rtx = parameters.codecs.iter().filter_map(|codec| codec.rtx_payload_type);
+        self.rtx_payload_types |= rtx.fold(0, |bits, payload_type| bits | 1 << (payload_type & 0x7F));
+        match parameters.ssrc {
+            Some(ssrc) if self.by_ssrc.contains_key(&ssrc) => turn.count(Metric::IntegritySsrcDup, None, turn.now, 1),
+            Some(ssrc) => self.add(turn, parameters, ssrc, requested),
+            None => self.unmatched.push(parameters),
         }
     }
 
-    fn add(&mut self, turn: &mut Turn<'_>, mut parameters: ReceiveParameters, ssrc: u32) {
-        let index = self.streams.len() as u16;
+    fn add(&mut self, turn: &mut Turn<'_>, mut parameters: ReceiveParameters, ssrc: u32, requested: Option<Instant>) {
         let Some(codec) = parameters.codecs.first().map(|codec| codec.codec) else { return };
         let shared = turn.shared;
         let (publisher, media) = match &parameters.track {
@@ -150,16 +168,13 @@ impl Received {
             key: turn.key(media, turn.now),
             intended_arrival: (!turn.joined).then_some(turn.arrival),
             subscribed: turn.now,
+            requested,
             first_frame: shared.participant(turn.me).first_frame_timeout,
             opening: Opening::default(),
         };
         let mut stream = subscriber::Stream::new(expect, ssrc, parameters.rtx_ssrc);
         if let Some(rtt) = self.round_trip {
             stream.set_rtt(rtt);
-        }
-        self.by_ssrc.insert(ssrc, (index, false));
-        if let Some(rtx) = parameters.rtx_ssrc {
-            self.by_ssrc.insert(rtx, (index, true));
         }
         let mut extensions = ExtensionMap::default();
         // Thousands of streams are kept, and none needs the names again.
@@ -169,7 +184,8 @@ impl Received {
             }
         }
         let name = stream_name(shared, &parameters, publisher, media);
-        self.streams.push(Incoming {
+        let rtx_ssrc = parameters.rtx_ssrc;
+        let index = self.place(Incoming {
             name,
             parameters,
             media,
@@ -182,8 +198,30 @@ impl Received {
             back: None,
             fir_sequence: 0,
         });
-        self.dues.push(None);
+        self.by_ssrc.insert(ssrc, (index, false));
+        if let Some(rtx) = rtx_ssrc {
+            self.by_ssrc.insert(rtx, (index, true));
+        }
         self.note_due(usize::from(index));
+    }
+
+    /// Keeps a stream, in the place of one that ended where there is one: pages that flip all day need no more of them than
+    /// there are tiles.
+    fn place(&mut self, incoming: Incoming) -> u16 {
+        self.announced += 1;
+        let Some(free) = self.streams.iter().position(|one| one.ended) else {
+            self.streams.push(incoming);
+            self.dues.push(None);
+            return (self.streams.len() - 1) as u16;
+        };
+        let before = std::mem::replace(&mut self.streams[free], incoming);
+        if !self.is_closed || before.totals.is_some() {
+            let kind = before.parameters.kind;
+            let codec = before.parameters.codecs.first().map_or("", |codec| codec.codec.name());
+            let totals = before.totals();
+            self.past.push(Past { name: before.name, kind, codec, totals });
+        }
+        free as u16
     }
 
     /// Finds or makes the stream of an SSRC that was not announced.
@@ -200,7 +238,7 @@ impl Received {
         let mut parameters = self.unmatched.remove(position);
         // The payload type says which of the codecs it is.
         parameters.codecs.sort_by_key(|codec| codec.payload_type != payload_type);
-        self.add(turn, parameters, view.ssrc());
+        self.add(turn, parameters, view.ssrc(), None);
         self.by_ssrc.get(&view.ssrc()).copied()
     }
 
@@ -340,12 +378,15 @@ impl Received {
 
     /// The measured window begins.
     pub fn begin_window(&mut self, now: Instant) {
+        // What ended before it has nothing in it.
+        self.past.clear();
         self.streams.iter_mut().for_each(|incoming| incoming.stream.begin_window(now));
         self.note_dues();
     }
 
     /// The measured window ends: totals stay as they are now.
     pub fn close_window(&mut self) {
+        self.is_closed = true;
         for incoming in &mut self.streams {
             incoming.totals.get_or_insert_with(|| incoming.stream.scalars());
         }
@@ -413,6 +454,10 @@ fn drain_stream(
             Output::Sample { metric, due, value } => {
                 let key = turn.key(media, due);
                 turn.sink.recorder.record(metric, key, value);
+            }
+            Output::Censored { metric, due, value } => {
+                let key = turn.key(media, due);
+                turn.sink.recorder.record_censored(metric, key, value);
             }
             Output::Count { metric, due, n } => turn.count(metric, media, due, n),
             Output::Ratio { metric, due, numerator, denominator } => {

@@ -68,13 +68,18 @@ fn played(shared: &Shared, me: u32) -> Vec<u32> {
 
 /// Which kinds of a publisher's media a participant selects.
 fn kinds_played(shared: &Shared, me: u32, publisher: u32) -> Vec<crate::conference::MediaKind> {
-    let subscribe = shared.participant(me).subscribe;
-    let media = shared.participant(publisher).publish.iter().map(|&index| &shared.plan.media[usize::from(index)]);
+    let (subscribe, publisher) = (&shared.participant(me).subscribe, shared.participant(publisher));
+    let media = publisher.publish.iter().map(|&index| &shared.plan.media[usize::from(index)]);
     let mut kinds: Vec<_> =
-        media.map(|media| media.kind()).filter(|&kind| subscribe.of(kind) == Selection::All).collect();
+        media.map(|media| media.kind()).filter(|&kind| plays(subscribe.of(kind), &publisher.name)).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds
+}
+
+/// Whether a selection that WHEP can carry out takes this publisher.
+fn plays(selection: &Selection, publisher: &str) -> bool {
+    *selection == Selection::All || selection.pins(publisher)
 }
 
 /// Offers a datagram to the uplink: at once when nothing would happen to it there.

@@ -427,7 +427,9 @@ impl Client {
                     comeback.succeed(&mut turn);
                 }
             }
+            let given_up = session.take_given_up();
             if !self.recoveries.is_empty() {
+                given_up.iter().for_each(|track| self.recoveries.forget(&mut turn, &track.to_string()));
                 session.take_back(&mut turn, &mut self.recoveries);
                 let armed = (self.recoveries.version(), session.number, session.sources());
                 if std::mem::replace(&mut self.armed, armed) != armed {

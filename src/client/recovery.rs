@@ -109,6 +109,14 @@ impl Recoveries {
         self.settle(turn);
     }
 
+    /// A track stands still by somebody's choice: nobody waits for it any more.
+    pub fn forget(&mut self, turn: &mut Turn<'_>, track: &str) {
+        let forgotten = self.list.iter_mut().map(|recovery| recovery.missing.tracks.remove(track));
+        if forgotten.fold(false, |any, one| any | one) {
+            self.settle(turn);
+        }
+    }
+
     /// The SFU has something that was sent since [`Self::waits_for_word`].
     pub fn handle_word(&mut self, turn: &mut Turn<'_>, back: Back) {
         for recovery in self.list.iter_mut().filter(|recovery| recovery.is_over_by(back.due)) {

@@ -10,14 +10,14 @@ use super::story::Snapshot;
 use super::turn::Turn;
 use super::window::{Edge, Window};
 use crate::clock::{Duration, Instant};
-use crate::conference::protocol::RosterTrack;
-use crate::conference::{Cause, Phase, TrackName};
+use crate::conference::protocol::RosterEntry;
+use crate::conference::{Cause, Phase, ReceiveParameters, TrackName};
 use crate::metrics::catalog::Metric;
+use crate::participant::chooser::{Changes, Chooser};
 use crate::participant::offer::offer;
 use crate::participant::subscriber::First;
-use crate::plan::{ParticipantPlan, Selection};
 use crate::signalling::{self, Carried};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// How a session ended.
@@ -60,10 +60,14 @@ pub(super) struct Session {
     /// It is an attempt to come back, and another follows when it fails: its failure is no join's.
     another_follows: bool,
     pub legs: Vec<Leg>,
-    /// Tracks that we asked for, or were announced.
-    wanted: BTreeSet<TrackName>,
-    /// Who speaks, as the SFU says, the loudest first.
-    pub speakers: Vec<String>,
+    /// What it wants to receive.
+    chooser: Chooser,
+    /// It is in, and may ask.
+    chooses: bool,
+    /// When each track was asked for that has not been announced.
+    asked: BTreeMap<TrackName, Instant>,
+    /// Tracks that it gave up, or that went silent, by choice and not by a fault.
+    given_up: Vec<TrackName>,
     leave_at: Option<Instant>,
     deadline: Instant,
     ended: Option<Ended>,
@@ -84,8 +88,10 @@ impl Session {
             intended,
             join: Join::new(intended, now),
             legs: leg_send::legs(shared, me, &seed, conditions, now),
-            wanted: BTreeSet::new(),
-            speakers: Vec::new(),
+            chooser: Chooser::new(&plan.name, &plan.subscribe, &seed.child("subscribe"), intended),
+            chooses: false,
+            asked: BTreeMap::new(),
+            given_up: Vec::new(),
             leave_at,
             deadline: intended + plan.join_timeout,
             ended: None,
@@ -140,7 +146,8 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = (!self.join.is_over()).then_some(self.deadline);
         let legs = self.legs.iter().filter_map(Leg::poll_timeout).min();
-        [legs, self.leave_at, deadline, self.window.poll_timeout()].into_iter().flatten().min()
+        let flip = self.chooser.poll_timeout().filter(|_| self.chooses);
+        [legs, self.leave_at, deadline, self.window.poll_timeout(), flip].into_iter().flatten().min()
     }
 
     /// The conditions of the network changed: signalling shares them.
@@ -174,6 +181,10 @@ impl Session {
                 leg.report_sent(turn, network);
                 leg.handle_feedback_timeout(turn);
             }
+        }
+        if self.chooses {
+            self.chooser.handle_timeout(turn.now);
+            self.choose(turn, 0);
         }
         if let Some(at) = self.leave_at.filter(|&at| at <= turn.now) {
             self.leave_in_order(turn, at);
@@ -253,6 +264,9 @@ impl Session {
         for event in events {
             self.handle_leg_event(turn, index, event);
         }
+        if moved && self.chooses {
+            self.choose(turn, index);
+        }
         while let Some((first, at)) = self.legs[index].received.poll_first() {
             moved = true;
             self.handle_first(turn, first, at);
@@ -262,48 +276,81 @@ impl Session {
 
     fn handle_leg_event(&mut self, turn: &mut Turn<'_>, index: usize, event: LegEvent) {
         match event {
-            LegEvent::Joined(roster) => {
-                self.join.mark(turn, Phase::Signal, turn.now);
-                for entry in roster {
-                    self.handle_published(turn, index, &entry.participant, &entry.tracks);
-                }
-            }
+            LegEvent::Joined(roster) => self.handle_joined(turn, index, &roster),
             LegEvent::IceConnected => self.join.mark(turn, Phase::Ice, turn.now),
             LegEvent::Keys => self.join.mark(turn, Phase::Dtls, turn.now),
             LegEvent::Failed(cause, detail) => self.leg_failed(turn, index, cause, detail),
-            LegEvent::Entered(entry) => self.handle_published(turn, index, &entry.participant, &entry.tracks),
-            LegEvent::Published(participant, track) => self.handle_published(turn, index, &participant, &[track]),
-            LegEvent::Left(participant) => self.end_tracks(turn, index, |track| track.participant == participant),
-            LegEvent::Unpublished(track) => self.end_tracks(turn, index, |other| *other == track),
-            LegEvent::Unsubscribed(tracks) => self.end_tracks(turn, index, |track| tracks.contains(track)),
-            LegEvent::Muted(track, muted) => self.legs[index].received.set_muted(turn.now, &track, muted),
-            LegEvent::Subscribed(streams) => {
-                self.wanted.extend(streams.iter().filter_map(|stream| stream.track.clone()));
-                self.legs[index].received.expect(turn, streams);
+            LegEvent::Entered(entry) => self.chooser.handle_entered(&entry),
+            LegEvent::Published(participant, track) => self.chooser.handle_published(&participant, &track),
+            LegEvent::Left(participant) => {
+                self.chooser.handle_left(&participant);
+                self.end_tracks(turn, index, |track| track.participant == participant);
             }
-            LegEvent::Speakers(speakers) => self.speakers = speakers,
+            LegEvent::Unpublished(track) => {
+                self.chooser.handle_unpublished(&track);
+                self.given_up.push(track.clone());
+                self.end_tracks(turn, index, |other| *other == track);
+            }
+            LegEvent::Unsubscribed(tracks) => self.end_tracks(turn, index, |track| tracks.contains(track)),
+            LegEvent::Muted(track, muted) => {
+                self.chooser.handle_muted(&track, muted);
+                if muted {
+                    self.given_up.push(track.clone());
+                }
+                self.legs[index].received.set_muted(turn.now, &track, muted);
+            }
+            LegEvent::Speakers(speakers) => self.chooser.handle_speakers(&speakers),
+            LegEvent::Subscribed(streams) => self.handle_subscribed(turn, index, streams),
             LegEvent::NotYetLive => {}
         }
     }
 
-    /// Asks for what the plan selects of what somebody publishes.
-    fn handle_published(&mut self, turn: &mut Turn<'_>, index: usize, participant: &str, tracks: &[RosterTrack]) {
-        let me = turn.shared.participant(turn.me);
-        let mut ask = Vec::new();
-        for track in tracks.iter().filter(|track| selects(me, track)) {
-            let name = TrackName { participant: participant.to_owned(), media: track.media.clone() };
-            if self.wanted.insert(name.clone()) {
-                ask.push(name);
+    fn handle_joined(&mut self, turn: &mut Turn<'_>, index: usize, roster: &[RosterEntry]) {
+        self.join.mark(turn, Phase::Signal, turn.now);
+        if self.legs[index].role == Role::Room {
+            self.chooses = true;
+            // Pages went by before it was in: it asks for the one that is shown by now.
+            self.chooser.handle_timeout(turn.now);
+            roster.iter().for_each(|entry| self.chooser.handle_entered(entry));
+        }
+    }
+
+    /// Streams will arrive; of muted tracks nothing is expected yet.
+    fn handle_subscribed(&mut self, turn: &mut Turn<'_>, index: usize, streams: Vec<ReceiveParameters>) {
+        self.legs[index].received.reserve(streams.len());
+        for stream in streams {
+            let track = stream.track.clone();
+            let requested = track.as_ref().and_then(|track| self.asked.remove(track));
+            self.legs[index].received.expect(turn, stream, requested);
+            if let Some(track) = track.filter(|track| self.chooser.is_muted(track)) {
+                self.legs[index].received.set_muted(turn.now, &track, true);
             }
         }
+    }
+
+    /// Asks for what is wanted, and gives up what is not any more.
+    fn choose(&mut self, turn: &mut Turn<'_>, index: usize) {
+        if self.ended.is_some() {
+            return;
+        }
+        let Changes { ask, give_up } = self.chooser.changes();
+        if !give_up.is_empty() {
+            self.given_up.extend(give_up.iter().cloned());
+            self.legs[index].tell(turn, signalling::Input::Unsubscribe(give_up));
+        }
         if !ask.is_empty() {
+            self.asked.extend(ask.iter().map(|track| (track.clone(), turn.now)));
             self.legs[index].tell(turn, signalling::Input::Subscribe(ask));
         }
     }
 
     fn end_tracks(&mut self, turn: &mut Turn<'_>, index: usize, ended: impl Fn(&TrackName) -> bool) {
-        self.wanted.retain(|track| !ended(track));
         self.legs[index].received.end(turn, ended);
+    }
+
+    /// Tracks that came to stand still without a fault since the last call.
+    pub fn take_given_up(&mut self) -> Vec<TrackName> {
+        std::mem::take(&mut self.given_up)
     }
 
     fn handle_first(&mut self, turn: &mut Turn<'_>, first: First, at: Instant) {
@@ -320,7 +367,7 @@ impl Session {
         if turn.shared.plays_by_session() {
             return self.legs.iter().any(|leg| matches!(leg.role, Role::Play { .. }) && !leg.ended);
         }
-        !self.wanted.is_empty()
+        self.chooser.expects()
     }
 
     fn judge_join(&mut self, turn: &mut Turn<'_>) {
@@ -441,12 +488,5 @@ impl Session {
             Some(Edge::End) => self.legs.iter_mut().for_each(Leg::close_window),
             None => {}
         }
-    }
-}
-
-fn selects(me: &ParticipantPlan, track: &RosterTrack) -> bool {
-    match me.subscribe.of(track.kind) {
-        Selection::All => true,
-        Selection::None => false,
     }
 }

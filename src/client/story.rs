@@ -94,6 +94,12 @@ impl Story {
             for publication in &leg.publications {
                 self.add_publication(publication, session.window.is_over());
             }
+            for past in &leg.received.past {
+                let track = self.track(past.name.clone(), "receive", past.kind, past.codec);
+                for &(metric, scalar) in &past.totals {
+                    add(&mut track.scalars, metric, Total::of(metric, scalar));
+                }
+            }
             for incoming in &leg.received.streams {
                 let name = incoming.name.clone();
                 let codec = incoming.parameters.codecs.first().map_or("", |codec| codec.codec.name());

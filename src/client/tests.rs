@@ -5,6 +5,7 @@ mod damage;
 mod faults;
 mod network;
 mod rooms;
+mod subscriptions;
 mod whip;
 mod world;
 

@@ -1,6 +1,7 @@
 //! One participant: what it publishes, what it receives, and what it got. It knows media and QoS, not SDP.
 
 pub mod cache;
+pub mod chooser;
 pub mod offer;
 pub mod publication;
 pub mod subscriber;

@@ -7,7 +7,7 @@
 
 use super::presence::{Buckets, presence};
 use super::target::AdapterPlan;
-use super::{Plan, Seat, Selection};
+use super::{ParticipantPlan, Plan, Seat, Selection, pins};
 use crate::conference::MediaKind;
 use crate::media::MediaPlan;
 use crate::media::source::Source;
@@ -258,7 +258,7 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, join
     for &index in &plan.rooms[room].participants {
         let participant = &plan.participants[index as usize];
         presence(plan, participant, buckets, &mut shares, joins);
-        let watches = KINDS.map(|kind| participant.subscribe.of(kind) == Selection::All);
+        let watches = KINDS.map(|kind| watched(plan, participant, kind));
         let publishes = !participant.publish.is_empty();
         let mut own = [Load::default(); 2];
         for &media in &participant.publish {
@@ -268,7 +268,7 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, join
             own[kind].bits += load.bits;
         }
         for (bucket, &share) in shares.iter().enumerate() {
-            let watching = if watches.contains(&true) { share } else { 0.0 };
+            let watching = if watches.iter().any(|part| *part > 0.0) { share } else { 0.0 };
             sum.present[bucket] += share;
             sum.watching[bucket] += watching;
             if publishes {
@@ -278,12 +278,25 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, join
             for kind in 0..KINDS.len() {
                 sum.published[kind][bucket].packets += own[kind].packets * share;
                 sum.published[kind][bucket].bits += own[kind].bits * share;
-                if watches[kind] {
-                    sum.subscribers[kind][bucket] += share;
-                    sum.own[bucket].packets += own[kind].packets * share * share;
-                    sum.own[bucket].bits += own[kind].bits * share * share;
+                let watching = watches[kind] * share;
+                if watching > 0.0 {
+                    sum.subscribers[kind][bucket] += watching;
+                    sum.own[bucket].packets += own[kind].packets * share * watching;
+                    sum.own[bucket].bits += own[kind].bits * share * watching;
                 }
             }
+        }
+    }
+}
+
+/// The part of the others' tracks of a kind that a participant receives at once.
+fn watched(plan: &Plan, one: &ParticipantPlan, kind: MediaKind) -> f64 {
+    match one.subscribe.of(kind) {
+        Selection::All => 1.0,
+        Selection::None => 0.0,
+        selection => {
+            let others = pins::others(plan, one, kind).count() as u32;
+            f64::from(selection.people(others, pins::pinned(plan, one, kind))) / f64::from(others.max(1))
         }
     }
 }
@@ -311,7 +324,7 @@ fn tracks(plan: &Plan) -> (u64, u64) {
             };
             let all: u64 = people().map(own).sum();
             published += all;
-            received += people().filter(|p| p.subscribe.of(kind) == Selection::All).map(|p| all - own(p)).sum::<u64>();
+            received += people().map(|p| ((all - own(p)) as f64 * watched(plan, p, kind)).round() as u64).sum::<u64>();
         }
     }
     (published, received)

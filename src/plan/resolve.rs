@@ -5,7 +5,7 @@
 
 use super::rooms::{Group, place, sizes};
 use super::{Arrival, NetworkPlan, ParticipantPlan, Plan, PopulationPlan, RoomPlan};
-use super::{arrivals, headcount, outages, quota, seats, sessions, timeline};
+use super::{arrivals, headcount, outages, pins, quota, seats, sessions, timeline};
 use crate::clock::Instant;
 use crate::scenario::arrivals::{Arrivals, Process, Start};
 use crate::scenario::check::{Report, network_of, used_networks};
@@ -102,6 +102,7 @@ impl Plan {
         let placed = placed.unwrap_or_default();
         let plan = plan.with_participants(scenario, &casts, &placed, &networks, root_seed).with_room_names();
         let plan = seats::take(plan, scenario, root_seed);
+        pins::check(&plan, scenario, &report);
         let plan = plan.with_faults(scenario, root_seed, &report);
         if errors.is_empty() { Ok(plan) } else { Err(errors.into_sorted()) }
     }
@@ -133,7 +134,7 @@ impl Plan {
                     arrival: *arrival,
                     sessions: sessions::draw(&population.session, earliest, end, seed),
                     publish: publish.clone(),
-                    subscribe: population.subscribe,
+                    subscribe: population.subscribe.clone(),
                     seat: None,
                     join_timeout: population.join_timeout,
                     first_frame_timeout: population.first_frame_timeout,

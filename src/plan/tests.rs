@@ -2,7 +2,7 @@
 
 use super::{Arrival, Forecast, Plan, load};
 use crate::clock::{Duration, Instant};
-use crate::scenario::{Settings, beside};
+use crate::scenario::{Settings, beside, no_files};
 use netem::Loss;
 use std::collections::BTreeMap;
 
@@ -257,4 +257,29 @@ fn quickstart_and_thousand_have_the_people_that_they_promise() {
     let viewers = 990.0;
     assert!(forecast.steady.packets_down / viewers <= 60.0, "{forecast:?}");
     assert!((forecast.participants_at_once - 1_000.0).abs() < 1e-6);
+}
+
+#[test]
+fn who_pins_nobody_is_told_so_before_the_run() {
+    let text = |name: &str| {
+        format!(
+            "version = 1\nname = \"pins\"\n[run]\nduration = \"10s\"\n[media.mic]\nkind = \"audio\"\n[rooms]\ncount = 2\n[[population]]\nname = \"hosts\"\nper_room = 1\npublish = [\"mic\"]\nsubscribe = \"none\"\n[[population]]\nname = \"guests\"\nper_room = 2\nsubscribe = {{ audio = \"pinned({name})\", video = \"none\" }}\n"
+        )
+    };
+    let load = |name: &str| {
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
+        crate::plan::load("pins.toml", &text(name), &settings, None)
+    };
+    let (_, plan) = load("hosts").expect("every room has a host");
+    // Each room: one microphone to two guests, 50 packets a second.
+    let down = crate::plan::Forecast::of(&plan).steady.packets_down;
+    assert!((down - 200.0).abs() < 1.0, "{down}");
+    for (name, why) in
+        [("hosts-1", "in the other room there is another"), ("guests", "they publish nothing"), ("x", "no such")]
+    {
+        let errors = load(name).expect_err(why);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].key, "population.guests.subscribe.audio");
+        assert!(errors[0].message.contains(&format!("nobody called `{name}` publishes audio")), "{errors:?}");
+    }
 }

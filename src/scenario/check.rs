@@ -3,15 +3,16 @@
 use super::error::Errors;
 use super::fault;
 use super::network::{Network, builtin, unknown};
-use super::population::{Headcount, Population, Selection};
+use super::population::{Headcount, Population};
 use super::run::World;
+use super::subscribe::Selection;
 use super::suggest::instead;
 use super::target::{AdapterPlan, ServicePlan};
 use super::threshold::{self, LabelValues, ThresholdPlan};
 use super::{
     Scenario,
     arrivals::Start,
-    document::{Table, Value},
+    document::{Node, Table, Value},
 };
 use crate::conference::{Codec, LegKind, MediaKind};
 use crate::media::source::Source;
@@ -24,18 +25,22 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Whether the file has this key, right or wrong.
-    fn has(&self, key: &str) -> bool {
-        let mut table = self.root;
-        let mut parts = key.split('.').peekable();
-        while let Some(part) = parts.next() {
-            match table.get(part).map(|entry| &entry.node.value) {
-                Some(_) if parts.peek().is_none() => return true,
-                Some(Value::Table(inner)) => table = inner,
-                _ => return false,
-            }
+    /// Whether the file has this key, right or wrong; arrays of tables are gone through by `name`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        let (mut table, mut list): (Option<&Table>, &[Node]) = (Some(self.root), &[]);
+        for part in key.split('.') {
+            let found = match table {
+                Some(table) => table.get(part).map(|entry| &entry.node),
+                None => list.iter().find(|node| node.name() == Some(part)),
+            };
+            (table, list) = match found.map(|node| &node.value) {
+                Some(Value::Table(inner)) => (Some(inner), &[][..]),
+                Some(Value::Array(items)) => (None, items.as_slice()),
+                Some(_) => (None, &[][..]),
+                None => return false,
+            };
         }
-        false
+        true
     }
 
     pub(crate) fn fail(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
@@ -212,11 +217,31 @@ fn check_target(scenario: &Scenario, report: &Report<'_>) {
             "write whip = \"http://…/{room}/{participant}/whip\"",
         );
     }
-    let subscribes = |p: &&Population| p.subscribe.audio == Selection::All || p.subscribe.video == Selection::All;
+    scenario.populations.iter().for_each(|population| check_played(population, report));
+    let subscribes =
+        |p: &&Population| [&p.subscribe.audio, &p.subscribe.video].iter().any(|one| **one != Selection::None);
     if whip.whep.is_none() && scenario.populations.iter().any(|p| subscribes(&p)) && publishers.clone().next().is_some()
     {
         let help = "write whep = \"http://…/{room}/{participant}/whep\", or subscribe = \"none\"";
         report.fail("target.whep", "somebody subscribes, and `whep` is not there", help);
+    }
+}
+
+/// WHEP plays one publisher a session, and says neither who is there nor who speaks.
+fn check_played(population: &Population, report: &Report<'_>) {
+    for (word, selection) in [("audio", &population.subscribe.audio), ("video", &population.subscribe.video)] {
+        match selection {
+            Selection::All | Selection::None | Selection::Pinned { active: 0, .. } => {}
+            Selection::LastN(_) | Selection::Active(_) | Selection::Page { .. } | Selection::Pinned { .. } => {
+                let key = format!("{}.subscribe.{word}", population.path);
+                let key = if report.has(&key) { key } else { format!("{}.subscribe", population.path) };
+                let message = "WHEP says neither who is there nor who speaks, so nobody can choose among publishers";
+                report.fail(&key, message, "write \"all\", \"none\" or \"pinned(NAME)\"");
+                if !report.has(&format!("{}.subscribe.{word}", population.path)) {
+                    return;
+                }
+            }
+        }
     }
 }
 

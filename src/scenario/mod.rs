@@ -22,6 +22,7 @@ pub mod schema;
 pub mod secret;
 mod section;
 mod set;
+pub mod subscribe;
 mod suggest;
 pub mod target;
 #[cfg(test)]

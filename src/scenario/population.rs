@@ -4,8 +4,8 @@ use super::arrivals::{self, Start};
 use super::document::Value;
 use super::rooms::MOST;
 use super::section::{Section, Shape};
+use super::subscribe::{self, Subscribe};
 use crate::clock::Duration;
-use crate::conference::MediaKind;
 use crate::dist::Dist;
 use std::collections::BTreeMap;
 
@@ -30,11 +30,6 @@ pub(crate) static POPULATION: Shape = Shape {
         ("kind", "full-stack probes are not built yet: every participant is light"),
         ("data", "data channels are not built yet"),
     ],
-};
-pub(crate) static SUBSCRIBE: Shape = Shape {
-    name: "Subscribe",
-    keys: &["audio", "video"],
-    refused: &[("layer", "choosing layers is not built yet: video has one layer")],
 };
 pub(crate) static SPEAKER: Shape = Shape { name: "Speaker", keys: &["active", "rotate"], refused: &[] };
 pub(crate) static USE: Shape = Shape { name: "Use", keys: &["use", "weight"], refused: &[] };
@@ -148,35 +143,6 @@ impl Reconnect {
     }
 }
 
-/// What a participant asks for, by kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Subscribe {
-    /// Other participants' audio.
-    pub audio: Selection,
-    /// Other participants' video.
-    pub video: Selection,
-}
-
-impl Subscribe {
-    /// The selection for one kind.
-    #[must_use]
-    pub fn of(&self, kind: MediaKind) -> Selection {
-        match kind {
-            MediaKind::Audio => self.audio,
-            MediaKind::Video => self.video,
-        }
-    }
-}
-
-/// Which tracks of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// Every one.
-    All,
-    /// None.
-    None,
-}
-
 /// Reads `[[population]]`, in the file's order.
 pub(crate) fn read(root: &Section<'_>) -> Vec<Population> {
     root.missing("population", "write `[[population]]` with `name` and `count`");
@@ -194,7 +160,7 @@ fn read_one(section: &Section<'_>) -> Population {
         tags: read_tags(section),
         head: read_headcount(section),
         publish: list.into_iter().map(|(name, _)| name.to_owned()).collect(),
-        subscribe: read_subscribe(section),
+        subscribe: subscribe::read(section),
         speaker: read_speaker(section),
         networks: read_networks(section, network_help),
         start: arrivals::read(section),
@@ -293,38 +259,6 @@ fn read_speaker(section: &Section<'_>) -> Option<Speaker> {
         return None;
     }
     Some(Speaker { active, rotate: Some(rotate) })
-}
-
-const SELECTION_HELP: &str = "write \"all\" or \"none\"";
-
-fn read_subscribe(section: &Section<'_>) -> Subscribe {
-    let all = Subscribe { audio: Selection::All, video: Selection::All };
-    let Some(node) = section.node("subscribe") else { return all };
-    if let Value::Text(_) = node.value {
-        let selection = selection(section, "subscribe").unwrap_or(Selection::All);
-        return Subscribe { audio: selection, video: selection };
-    }
-    let help = "write subscribe = \"all\", or { audio = \"all\", video = \"none\" }";
-    let Some(table) = section.sub("subscribe", &SUBSCRIBE, help) else { return all };
-    let of = |kind: &str| {
-        table.missing(kind, SELECTION_HELP);
-        selection(&table, kind).unwrap_or(Selection::All)
-    };
-    Subscribe { audio: of("audio"), video: of("video") }
-}
-
-fn selection(section: &Section<'_>, key: &str) -> Option<Selection> {
-    let text = section.text(key, SELECTION_HELP)?;
-    let later = ["last-n(", "active(", "page(", "pinned("];
-    match text {
-        "all" => return Some(Selection::All),
-        "none" => return Some(Selection::None),
-        _ if later.iter().any(|start| text.starts_with(start)) => {
-            section.fail(key, format!("the selection `{text}` is not built yet"), SELECTION_HELP);
-        }
-        _ => section.fail(key, format!("`{text}` is not a selection"), SELECTION_HELP),
-    }
-    None
 }
 
 fn read_networks(section: &Section<'_>, help: &str) -> Vec<(String, f64)> {

@@ -5,7 +5,8 @@ mod faults;
 mod messages;
 
 use super::network::Change;
-use super::population::{Headcount, Selection};
+use super::population::Headcount;
+use super::subscribe::Selection;
 use super::{Scenario, ScenarioError, Settings, Unreadable};
 use crate::clock::Duration;
 use crate::conference::Codec;
@@ -66,7 +67,7 @@ fn the_least_file_has_the_documented_defaults() {
     assert_eq!(scenario.invalid_if.len(), 3);
     let viewers = &scenario.populations[0];
     assert_eq!(viewers.head, Headcount::Count(4));
-    assert_eq!((viewers.subscribe.audio, viewers.subscribe.video), (Selection::All, Selection::All));
+    assert_eq!((&viewers.subscribe.audio, &viewers.subscribe.video), (&Selection::All, &Selection::All));
     assert_eq!(viewers.networks, [("none".to_owned(), 1.0)]);
     assert_eq!(viewers.join_timeout, Duration::from_secs(15));
     assert_eq!(scenario.output.formats.len(), 5);

@@ -39,6 +39,21 @@ impl Outbox {
         self.queue.push_back(Output::Sample { metric, due, value });
     }
 
+    /// What was asked for at `requested` is here at `at`: how long that took.
+    pub fn answered(&mut self, metric: Metric, requested: &mut Option<Instant>, at: Instant) {
+        if let Some(asked) = requested.take() {
+            self.sample(metric, asked, at.saturating_since(asked).as_secs_f64());
+        }
+    }
+
+    /// What was asked for at `requested` has not come by `now`, and will not.
+    pub fn unanswered(&mut self, metric: Metric, requested: &mut Option<Instant>, now: Instant) {
+        if let Some(asked) = requested.take() {
+            let value = now.saturating_since(asked).as_secs_f64();
+            self.queue.push_back(Output::Censored { metric, due: asked, value });
+        }
+    }
+
     /// One more of a counter.
     pub fn count(&mut self, metric: Metric) {
         self.tally.count(metric, 1);

@@ -23,6 +23,8 @@ pub struct Expect {
     pub intended_arrival: Option<Instant>,
     /// When it was subscribed to.
     pub subscribed: Instant,
+    /// When it was asked for; `None` for what comes without asking.
+    pub requested: Option<Instant>,
     /// How long after that a video's first decodable frame may take before it counts as black.
     pub first_frame: Duration,
     /// Which packets are to be opened.
@@ -103,6 +105,15 @@ pub enum Output {
         /// When it was due.
         due: Instant,
         /// In the unit of the catalog.
+        value: f64,
+    },
+    /// A value of a trend that is at least this much: what was waited for never came.
+    Censored {
+        /// Which.
+        metric: Metric,
+        /// When it was due.
+        due: Instant,
+        /// How long it was waited for, in the unit of the catalog.
         value: f64,
     },
     /// More of a counter.

@@ -20,6 +20,8 @@ pub struct Sound {
     /// When the next score is due; `None` before the first packet.
     score_at: Option<Instant>,
     muted: bool,
+    /// When it was asked for, until it is heard or muted.
+    requested: Option<Instant>,
     /// Sum and count of end-to-end delays since the last score, seconds.
     delays: (f64, u32),
     /// The mean of them when there last were any.
@@ -37,6 +39,7 @@ impl Sound {
             playout: Playout::default(),
             score_at: None,
             muted: false,
+            requested: expect.requested,
             delays: (0.0, 0),
             delay: None,
             rtt: None,
@@ -61,6 +64,7 @@ impl Sound {
             self.concealment.begin_score(received);
             out.first(First::Keyframe, received);
             out.first(First::Frame, received);
+            out.answered(Metric::AudioSubscribeWait, &mut self.requested, received);
             if let Some(intended) = expect.intended_arrival {
                 out.sample(Metric::AudioTtfa, intended, received.saturating_since(intended).as_secs_f64());
             }
@@ -98,6 +102,9 @@ impl Sound {
 
     pub const fn set_muted(&mut self, now: Instant, muted: bool) {
         self.muted = muted;
+        if muted {
+            self.requested = None;
+        }
         self.concealment.set_muted(now, muted);
     }
 
@@ -135,6 +142,7 @@ impl Sound {
 
     /// The stream ends.
     pub fn finish(&mut self, now: Instant, out: &mut Outbox) {
+        out.unanswered(Metric::AudioSubscribeWait, &mut self.requested, now);
         self.concealment.finish(now);
         self.handle_second(out);
     }

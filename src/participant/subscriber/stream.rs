@@ -199,6 +199,12 @@ impl Stream {
         }
     }
 
+    /// Whether the publisher has muted the track.
+    #[must_use]
+    pub const fn is_muted(&self) -> bool {
+        self.muted
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.finished {

@@ -95,6 +95,7 @@ fn expect(codec: Codec) -> Expect {
         },
         intended_arrival: Some(Instant::from_millis(500)),
         subscribed: Instant::from_millis(900),
+        requested: None,
         first_frame: Duration::from_secs(5),
         opening: Opening::default(),
     }
@@ -232,6 +233,7 @@ impl Bench {
                     }
                 }
                 Output::Sample { metric, due, value } => self.samples.entry(metric).or_default().push((due, value)),
+                Output::Censored { .. } => panic!("nothing was asked for"),
                 Output::Count { metric, n, .. } => *self.counts.entry(metric).or_default() += n,
                 Output::Ratio { metric, numerator, denominator, .. } => {
                     let (part, whole) = self.ratios.entry(metric).or_default();

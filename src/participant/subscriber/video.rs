@@ -28,6 +28,8 @@ pub struct Video {
     black: bool,
     seen_keyframe: bool,
     seen_frame: bool,
+    /// When it was asked for, until it shows something or is muted.
+    requested: Option<Instant>,
     muted: bool,
     second: Watched,
     interval: Watched,
@@ -47,6 +49,7 @@ impl Video {
             black: false,
             seen_keyframe: false,
             seen_frame: false,
+            requested: expect.requested,
             muted: false,
             second: Watched::default(),
             interval: Watched::default(),
@@ -144,6 +147,7 @@ impl Video {
         }
         self.muted = muted;
         if muted {
+            self.requested = None;
             self.requests.cancel();
         }
         if !self.seen_frame && !self.black {
@@ -184,6 +188,7 @@ impl Video {
         self.handle_timeout(now, feedback, out);
         self.frames.finish(now);
         self.drain(now, expect, out);
+        out.unanswered(Metric::VideoSubscribeWait, &mut self.requested, now);
         if let Some(freeze) = self.smoothness.finish(now) {
             note_freeze(freeze, out);
         }
@@ -256,6 +261,7 @@ impl Video {
             self.seen_frame = true;
             self.black_at = None;
             out.first(First::Frame, at);
+            out.answered(Metric::VideoSubscribeWait, &mut self.requested, at);
             if let Some(intended) = expect.intended_arrival {
                 out.sample(Metric::VideoTtff, intended, at.saturating_since(intended).as_secs_f64());
             }

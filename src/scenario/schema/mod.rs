@@ -90,7 +90,7 @@ fn without_null(schema: &mut serde_json::Value) {
 mod tests {
     use super::document;
     use crate::scenario::{
-        arrivals, fault, media, network, path, population, rooms, run, section::Shape, target, threshold,
+        arrivals, fault, media, network, path, population, rooms, run, section::Shape, subscribe, target, threshold,
     };
     use serde_json::Value;
     use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +120,7 @@ mod tests {
             &rooms::ZIPF,
             &rooms::LIST,
             &population::POPULATION,
-            &population::SUBSCRIBE,
+            &subscribe::SUBSCRIBE,
             &population::SPEAKER,
             &population::USE,
             &population::SESSION,

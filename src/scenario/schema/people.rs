@@ -150,24 +150,14 @@ pub struct Reconnect {
     pub attempts: Option<u32>,
 }
 
-/// "all" or "none" for both kinds, or each on its own.
+/// The same for both kinds, or each on its own.
 #[derive(JsonSchema, Debug)]
 #[schemars(untagged)]
 pub enum SubscribeForm {
     /// Both kinds.
-    Both(Selection),
+    Both(String),
     /// Each on its own.
     Each(Subscribe),
-}
-
-/// Which tracks of a kind.
-#[derive(JsonSchema, Debug)]
-#[schemars(rename_all = "kebab-case")]
-pub enum Selection {
-    /// Every one.
-    All,
-    /// None.
-    None,
 }
 
 /// Which tracks, by kind.
@@ -175,9 +165,15 @@ pub enum Selection {
 #[schemars(deny_unknown_fields)]
 pub struct Subscribe {
     /// Other participants' audio.
-    pub audio: Selection,
+    #[schemars(regex(
+        pattern = r"^ *(all|none|last-n\(.+\)|active\(.+\)|page\(.+\)|pinned\(.+\)( *\+ *active\(.+\))?) *$"
+    ))]
+    pub audio: String,
     /// Other participants' video.
-    pub video: Selection,
+    #[schemars(regex(
+        pattern = r"^ *(all|none|last-n\(.+\)|active\(.+\)|page\(.+\)|pinned\(.+\)( *\+ *active\(.+\))?) *$"
+    ))]
+    pub video: String,
 }
 
 /// One network, or several with weights.

@@ -215,23 +215,23 @@ fn every_documented_error_says_what_to_write_instead() {
             "100ms",
         ),
         (
-            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = \"last-n(9)\"",
-            "`last-n(9)` is not built yet",
+            "[target]\nadapter = \"whip-whep\"\nwhep = \"http://127.0.0.1:1/\"\n[[population]]\nname = \"p\"\ncount = 1\nsubscribe = \"active(3)\"",
+            "nobody can choose among publishers",
+            "pinned(NAME)",
+        ),
+        (
+            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = \"last-n(none)\"",
+            "`none` is no number of people",
             "\"all\"",
         ),
         (
-            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"active(3)\", video = \"all\" }",
-            "`active(3)` is not built yet",
-            "",
-        ),
-        (
             "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all\", video = \"page(size=9)\" }",
-            "is not built yet",
-            "",
+            "lacks its `size` or `flip`",
+            "flip=exp(30s)",
         ),
         (
-            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all\", video = \"pinned(a)\" }",
-            "is not built yet",
+            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all + active(1)\", video = \"all\" }",
+            "`active(1)` cannot be added to `all`",
             "",
         ),
         (
