@@ -31,11 +31,7 @@ impl Session {
         let stays = |publisher: Option<u32>| publisher.is_none_or(|publisher| shared.plan.stays(publisher, now, until));
         let here = streams.filter(|one| !one.ended && one.stream.has_delivered() && !one.stream.is_muted());
         let kept = here.filter(|one| stays(one.publisher));
-        Possession {
-            tracks: kept.map(|one| one.name.clone()).collect(),
-            restarts: false,
-            publishes: self.legs.iter().any(|leg| !leg.ended && !leg.publications.is_empty()),
-        }
+        Possession { tracks: kept.map(|one| one.name.clone()).collect(), restarts: false, publishes: self.sends() }
     }
 
     /// Arms streams and publications for what is waited for.
@@ -46,8 +42,9 @@ impl Session {
                     incoming.stream.arm(after);
                 }
             }
-            if recoveries.waits_for_word().is_some() && !leg.publications.is_empty() && !leg.word.is_armed() {
-                let next = leg.publications.iter().map(|one| (one.parameters.ssrc, one.next_sequence())).collect();
+            let sent = || leg.publications.iter().filter(|one| !one.is_stopped());
+            if recoveries.waits_for_word().is_some() && sent().next().is_some() && !leg.word.is_armed() {
+                let next = sent().map(|one| (one.parameters.ssrc, one.next_sequence())).collect();
                 leg.word.arm(now, leg.transport_sequence, next);
             }
         }

@@ -79,6 +79,7 @@ impl Client {
                 self.comeback = Some(Comeback::new(now));
                 self.come_back(now, shared, sink);
             }
+            Ended::Left { at } if self.take_break(at, now, shared, sink) => {}
             Ended::Left { at } => self.end_stay(now, at, shared, sink),
             Ended::Run => self.state = State::Done,
         }

@@ -89,6 +89,10 @@ pub(super) struct Leg {
     pub transport: Option<Transport>,
     pub srtp: Option<Box<srtp::Session>>,
     pub publications: Vec<Publication>,
+    /// Asked to be published, and not accepted yet.
+    pub offered: Vec<SendParameters>,
+    /// Indices of media that are muted.
+    pub muted: Vec<u16>,
     /// Accepted by the SFU and waiting for the keys.
     pub accepted: Vec<SendParameters>,
     pub received: Received,
@@ -142,6 +146,8 @@ impl Leg {
             transport: None,
             srtp: None,
             publications: Vec::new(),
+            offered: Vec::new(),
+            muted: Vec::new(),
             accepted: Vec::new(),
             received: Received::new(
                 (seed.child("own ssrc").bits() as u32).max(1),
@@ -308,6 +314,7 @@ impl Leg {
         match event {
             Event::Joined { transport, send, receive, roster } => {
                 self.events.push(LegEvent::Joined(roster));
+                self.tell_muted(turn, send.iter().map(|one| one.media.clone()).collect());
                 self.accepted = send;
                 if !receive.is_empty() {
                     self.events.push(LegEvent::Subscribed(receive));
@@ -319,6 +326,7 @@ impl Leg {
             Event::Left(participant) => self.events.push(LegEvent::Left(participant)),
             Event::Published { participant, track } => self.events.push(LegEvent::Published(participant, track)),
             Event::Unpublished(track) => self.events.push(LegEvent::Unpublished(track)),
+            Event::Accepted(media) => self.handle_accepted(turn, &media),
             Event::Muted { track, muted } => self.events.push(LegEvent::Muted(track, muted)),
             Event::Speakers(speakers) => self.events.push(LegEvent::Speakers(speakers)),
             Event::Subscribed(streams) => self.events.push(LegEvent::Subscribed(streams)),
@@ -384,7 +392,7 @@ impl Leg {
         }
     }
 
-    fn start_publishing(&mut self, turn: &mut Turn<'_>, tag: usize) {
+    pub(super) fn start_publishing(&mut self, turn: &mut Turn<'_>, tag: usize) {
         let me = turn.shared.participant(turn.me);
         for parameters in std::mem::take(&mut self.accepted) {
             let Some(media) = turn.shared.media_named(&parameters.media) else { continue };
@@ -394,11 +402,13 @@ impl Leg {
             let encoder = Encoder::seated(plan, identity, me.seat.as_ref(), &seed, turn.now);
             let index = self.publications.len() as u16;
             self.by_ssrc.insert(parameters.ssrc, index);
-            if index == 0 {
+            if index == 0 || self.publications.iter().all(Publication::is_stopped) {
                 // What one publishes and what one receives is reported under one SSRC, as browsers do.
                 self.received.sender = parameters.ssrc;
             }
-            self.publications.push(Publication::new(index, parameters, encoder, &seed, tag, turn.now));
+            let mut publication = Publication::new(index, parameters, encoder, &seed, tag, turn.now);
+            publication.set_muted(turn.now, self.muted.contains(&media));
+            self.publications.push(publication);
         }
     }
 

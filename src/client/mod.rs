@@ -7,17 +7,21 @@
 mod comeback;
 mod damage;
 mod disturbed;
+mod doing;
 mod fate;
 mod faults;
 mod item;
 mod join;
 mod leg;
+mod leg_publish;
 mod leg_receive;
 mod leg_send;
 mod network;
 mod parting;
 mod recovery;
 mod session;
+mod session_acts;
+mod session_choice;
 mod shared;
 mod sink;
 mod story;
@@ -39,6 +43,7 @@ use crate::metrics::catalog::Metric;
 use crate::outcome::{LinkOutcome, ParticipantDetail};
 use crate::signalling::Carried;
 use comeback::Comeback;
+use doing::Doing;
 use faults::Timeline;
 use item::DownItem;
 use network::Network;
@@ -66,6 +71,7 @@ pub struct Client {
     /// It lost its session, and is on the way back.
     comeback: Option<Comeback>,
     faults: Timeline,
+    doing: Doing,
     recoveries: Recoveries,
     /// For which recoveries, session and sources things were armed last.
     armed: (u32, u32, usize),
@@ -77,6 +83,8 @@ pub struct Client {
     session_due: Option<Instant>,
     /// When its next frame is due.
     frames_due: Option<Instant>,
+    /// When it does something next by the plan.
+    act_due: Option<Instant>,
     /// A datagram got past the link since the last time that everything was moved on.
     stirred: bool,
 }
@@ -98,14 +106,9 @@ impl Client {
     #[must_use]
     pub fn new(shared: &Shared, index: u32) -> Self {
         let plan = shared.participant(index);
-        let network = &shared.plan.networks[usize::from(plan.network)];
         Self {
             index,
-            network: Network::new(network, &plan.outages, &plan.seed.child("network")).with_faults(
-                &shared.plan,
-                &plan.faults,
-                shared.signalling_port(),
-            ),
+            network: doing::network(shared, plan),
             state: State::Waiting,
             session: None,
             partings: Vec::new(),
@@ -113,6 +116,7 @@ impl Client {
             stay: (0, None),
             comeback: None,
             faults: Timeline::new(&shared.plan, &plan.faults),
+            doing: Doing::new(plan),
             recoveries: Recoveries::default(),
             armed: (0, 0, 0),
             held: Vec::new(),
@@ -120,6 +124,7 @@ impl Client {
             story: Story::default(),
             session_due: None,
             frames_due: None,
+            act_due: None,
             stirred: false,
         }
     }
@@ -128,19 +133,22 @@ impl Client {
     pub fn start(&mut self, now: Instant, intended: Instant, shared: &Shared, sink: &mut Sink) {
         // What happened while it was away happened to nobody.
         self.handle_faults(now, shared, sink);
+        self.handle_actions(now, shared, sink);
         let mut turn = self.turn(now, shared, sink);
         let another_follows = match &mut self.comeback {
             Some(comeback) => comeback.attempt(&mut turn),
             None => {
                 let length = shared.participant(self.index).sessions.get(self.stay.0).and_then(|stay| stay.length);
-                self.stay.1 = length.map(|length| intended + length);
+                // Who was away for a while is in the same stay.
+                self.stay.1 = self.stay.1.or(length.map(|length| intended + length));
                 false
             }
         };
         let begin = Begin { number: self.next_session, intended, leave_at: self.stay.1, another_follows };
         self.next_session += 1;
         self.state = State::Present;
-        let session = Session::new(shared, self.index, begin, now, &self.network.conditions());
+        let mut session = Session::new(shared, self.index, begin, now, &self.network.conditions());
+        session.begin_with(&self.doing.published, &self.doing.muted);
         for leg in 0..session.legs() {
             sink.orders.push(Order::Bind { leg });
         }
@@ -239,6 +247,7 @@ impl Client {
     pub fn handle_timeout(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
         let changed = self.change_network(now, shared, sink);
         self.handle_faults(now, shared, sink);
+        self.handle_actions(now, shared, sink);
         self.release(sink);
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
@@ -266,8 +275,7 @@ impl Client {
         let mut changed = false;
         while let Some(at) = self.network.next_change().filter(|at| *at <= now) {
             self.produce(now, at, shared, sink);
-            let network = &shared.plan.networks[usize::from(shared.participant(self.index).network)];
-            changed |= self.network.handle_timeout(at, network);
+            changed |= self.network.handle_timeout(at, &shared.plan.networks);
         }
         changed
     }
@@ -296,7 +304,8 @@ impl Client {
         let partings = self.partings.iter().filter_map(Parting::poll_timeout).min();
         let faults = self.session.as_ref().and_then(|_| self.faults.poll_timeout());
         let held = self.network.next_change().filter(|_| !self.held.is_empty());
-        [self.session_due, away, network, partings, faults, held].into_iter().flatten().min()
+        let doing = self.session.as_ref().and(self.act_due);
+        [self.session_due, away, network, partings, faults, held, doing].into_iter().flatten().min()
     }
 
     /// How long its downlink holds every packet at least: what is told that much later cannot be told apart. Nothing
@@ -440,6 +449,7 @@ impl Client {
                 self.handle_ended(now, ended, shared, sink);
             }
         }
+        self.act_due = self.doing.poll_timeout(shared.participant(self.index));
         self.note_due();
     }
 

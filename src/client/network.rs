@@ -3,7 +3,7 @@
 use super::faults::Firewall;
 use super::item::{DownItem, UpItem};
 use crate::clock::Instant;
-use crate::plan::network::{NetworkChange, placed};
+use crate::plan::network::placed;
 use crate::plan::{FaultKind, NetworkPlan, Outage, Plan, Ports};
 use crate::seed::Seed;
 use netem::{Link, LinkConfig, OutageMode};
@@ -38,10 +38,16 @@ impl std::fmt::Debug for Network {
 
 #[derive(Clone, Debug)]
 enum Change {
-    /// The path itself changes.
-    Path(NetworkChange),
+    /// Index of a network, and of a step of its.
+    Step(u16, usize),
+    Begin(Outage),
+    End(Outage),
     /// A fault of packets begins (false) or ends.
-    Fault { fault: u16, ends: bool, effect: Effect },
+    Fault {
+        fault: u16,
+        ends: bool,
+        effect: Effect,
+    },
 }
 
 /// What a fault does to packets.
@@ -69,11 +75,16 @@ pub struct Conditions {
 }
 
 impl Network {
-    /// Links under the conditions at the start of the run, with this participant's outages ahead.
+    /// Links under the conditions at the start of the run, with this participant's outages ahead. `stays` are the networks
+    /// that it lives behind, each from when on, the first from the start of the run.
     #[must_use]
-    pub fn new(plan: &NetworkPlan, outages: &[Outage], seed: &Seed) -> Self {
-        let first = &plan.steps[0];
-        let changes = plan.changes(outages).into_iter().map(|(at, change)| (at, Change::Path(change))).collect();
+    pub fn new(plans: &[NetworkPlan], stays: &[(Instant, u16)], outages: &[Outage], seed: &Seed) -> Self {
+        let first = &plans[usize::from(stays[0].1)].steps[0];
+        // At one time new conditions come first, then what ends, then what begins.
+        let mut changes = steps(plans, stays);
+        changes.extend(outages.iter().map(|outage| (outage.at + outage.length, Change::End(*outage))));
+        changes.extend(outages.iter().map(|outage| (outage.at, Change::Begin(*outage))));
+        changes.sort_by_key(|(at, _)| *at);
         let place = seed.child("phase").bits();
         Self {
             up: Link::new(placed(&first.up, place), seed.child("up")),
@@ -152,17 +163,18 @@ impl Network {
     }
 
     /// Applies the changes that are due; true when there were any.
-    pub fn handle_timeout(&mut self, now: Instant, plan: &NetworkPlan) -> bool {
+    pub fn handle_timeout(&mut self, now: Instant, plans: &[NetworkPlan]) -> bool {
         let before = self.next;
         while let Some((at, change)) = self.changes.get(self.next).filter(|(at, _)| *at <= now).cloned() {
             self.next += 1;
             match change {
-                Change::Path(NetworkChange::Step(index)) => {
-                    self.up.apply(at, placed(&plan.steps[index].up, self.place));
-                    self.down.apply(at, placed(&plan.steps[index].down, self.place));
+                Change::Step(network, index) => {
+                    let step = &plans[usize::from(network)].steps[index];
+                    self.up.apply(at, placed(&step.up, self.place));
+                    self.down.apply(at, placed(&step.down, self.place));
                 }
-                Change::Path(NetworkChange::Begin(outage)) => self.count_outage(at, &outage, 1),
-                Change::Path(NetworkChange::End(outage)) => self.count_outage(at, &outage, -1),
+                Change::Begin(outage) => self.count_outage(at, &outage, 1),
+                Change::End(outage) => self.count_outage(at, &outage, -1),
                 Change::Fault { fault, ends, effect } => self.count_fault(at, fault, ends, &effect),
             }
         }
@@ -224,6 +236,22 @@ impl Network {
         self.up.set_outage(at, mode(self.outages.0 + self.blocks, self.pauses.0));
         self.down.set_outage(at, mode(self.outages.1 + self.blocks, self.pauses.1));
     }
+}
+
+/// The steps of each network while one lives behind it, the conditions that hold when one moves in among them; the first of
+/// all is left out.
+fn steps(plans: &[NetworkPlan], stays: &[(Instant, u16)]) -> Vec<(Instant, Change)> {
+    let mut changes = Vec::new();
+    for (index, &(from, network)) in stays.iter().enumerate() {
+        let until = stays.get(index + 1).map_or(Instant::MAX, |(at, _)| *at);
+        let steps = &plans[usize::from(network)].steps;
+        let holds = steps.iter().rposition(|step| step.at <= from).unwrap_or(0);
+        changes.push((from, Change::Step(network, holds)));
+        let later = steps.iter().enumerate().skip(holds + 1).take_while(|(_, step)| step.at < until);
+        changes.extend(later.map(|(step, plan)| (plan.at, Change::Step(network, step))));
+    }
+    changes.remove(0);
+    changes
 }
 
 /// What holds while `drops` dropping and `pauses` pausing outages are on.

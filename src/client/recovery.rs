@@ -117,6 +117,14 @@ impl Recoveries {
         }
     }
 
+    /// Nothing is sent any more: nobody waits for word of it.
+    pub fn forget_word(&mut self, turn: &mut Turn<'_>) {
+        let forgotten = self.list.iter_mut().map(|recovery| std::mem::take(&mut recovery.missing.publishes));
+        if forgotten.fold(false, |any, one| any | one) {
+            self.settle(turn);
+        }
+    }
+
     /// The SFU has something that was sent since [`Self::waits_for_word`].
     pub fn handle_word(&mut self, turn: &mut Turn<'_>, back: Back) {
         for recovery in self.list.iter_mut().filter(|recovery| recovery.is_over_by(back.due)) {

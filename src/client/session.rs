@@ -10,13 +10,12 @@ use super::story::Snapshot;
 use super::turn::Turn;
 use super::window::{Edge, Window};
 use crate::clock::{Duration, Instant};
-use crate::conference::protocol::RosterEntry;
-use crate::conference::{Cause, Phase, ReceiveParameters, TrackName};
+use crate::conference::{Cause, Phase, TrackName};
 use crate::metrics::catalog::Metric;
-use crate::participant::chooser::{Changes, Chooser};
+use crate::participant::chooser::Chooser;
 use crate::participant::offer::offer;
 use crate::participant::subscriber::First;
-use crate::signalling::{self, Carried};
+use crate::signalling::Carried;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -61,16 +60,20 @@ pub(super) struct Session {
     another_follows: bool,
     pub legs: Vec<Leg>,
     /// What it wants to receive.
-    chooser: Chooser,
+    pub(super) chooser: Chooser,
     /// It is in, and may ask.
-    chooses: bool,
+    pub(super) chooses: bool,
+    /// Media that it publishes, those that the SFU was told of, and how many tracks were ever offered.
+    pub(super) published: Vec<u16>,
+    pub(super) told: Vec<u16>,
+    pub(super) offered: usize,
     /// When each track was asked for that has not been announced.
-    asked: BTreeMap<TrackName, Instant>,
+    pub(super) asked: BTreeMap<TrackName, Instant>,
     /// Tracks that it gave up, or that went silent, by choice and not by a fault.
-    given_up: Vec<TrackName>,
+    pub(super) given_up: Vec<TrackName>,
     leave_at: Option<Instant>,
     deadline: Instant,
-    ended: Option<Ended>,
+    pub(super) ended: Option<Ended>,
     joined_now: bool,
     joined_told: bool,
     /// For the totals of its tracks.
@@ -90,6 +93,9 @@ impl Session {
             legs: leg_send::legs(shared, me, &seed, conditions, now),
             chooser: Chooser::new(&plan.name, &plan.subscribe, &seed.child("subscribe"), intended),
             chooses: false,
+            published: Vec::new(),
+            told: Vec::new(),
+            offered: 0,
             asked: BTreeMap::new(),
             given_up: Vec::new(),
             leave_at,
@@ -99,6 +105,12 @@ impl Session {
             joined_told: false,
             window: Window::at(&shared.plan.run, now),
         }
+    }
+
+    /// What it publishes from the start, and what of it is muted.
+    pub fn begin_with(&mut self, published: &[u16], muted: &[u16]) {
+        self.published = published.to_vec();
+        self.legs.iter_mut().for_each(|leg| leg.muted = muted.to_vec());
     }
 
     pub fn legs(&self) -> u8 {
@@ -112,7 +124,8 @@ impl Session {
             Role::Play { .. } => Vec::new(),
             Role::Room | Role::Publish => {
                 let seed = me.seed.indexed("session", u64::from(self.number));
-                let media = me.publish.iter().map(|&index| &turn.shared.plan.media[usize::from(index)]);
+                (self.told, self.offered) = (self.published.clone(), self.published.len());
+                let media = self.told.iter().map(|&index| &turn.shared.plan.media[usize::from(index)]);
                 media.enumerate().map(|(position, media)| offer(media, position, &me.name, &seed)).collect()
             }
         };
@@ -305,52 +318,8 @@ impl Session {
         }
     }
 
-    fn handle_joined(&mut self, turn: &mut Turn<'_>, index: usize, roster: &[RosterEntry]) {
-        self.join.mark(turn, Phase::Signal, turn.now);
-        if self.legs[index].role == Role::Room {
-            self.chooses = true;
-            // Pages went by before it was in: it asks for the one that is shown by now.
-            self.chooser.handle_timeout(turn.now);
-            roster.iter().for_each(|entry| self.chooser.handle_entered(entry));
-        }
-    }
-
-    /// Streams will arrive; of muted tracks nothing is expected yet.
-    fn handle_subscribed(&mut self, turn: &mut Turn<'_>, index: usize, streams: Vec<ReceiveParameters>) {
-        self.legs[index].received.reserve(streams.len());
-        for stream in streams {
-            let track = stream.track.clone();
-            let requested = track.as_ref().and_then(|track| self.asked.remove(track));
-            self.legs[index].received.expect(turn, stream, requested);
-            if let Some(track) = track.filter(|track| self.chooser.is_muted(track)) {
-                self.legs[index].received.set_muted(turn.now, &track, true);
-            }
-        }
-    }
-
-    /// Asks for what is wanted, and gives up what is not any more.
-    fn choose(&mut self, turn: &mut Turn<'_>, index: usize) {
-        if self.ended.is_some() {
-            return;
-        }
-        let Changes { ask, give_up } = self.chooser.changes();
-        if !give_up.is_empty() {
-            self.given_up.extend(give_up.iter().cloned());
-            self.legs[index].tell(turn, signalling::Input::Unsubscribe(give_up));
-        }
-        if !ask.is_empty() {
-            self.asked.extend(ask.iter().map(|track| (track.clone(), turn.now)));
-            self.legs[index].tell(turn, signalling::Input::Subscribe(ask));
-        }
-    }
-
     fn end_tracks(&mut self, turn: &mut Turn<'_>, index: usize, ended: impl Fn(&TrackName) -> bool) {
         self.legs[index].received.end(turn, ended);
-    }
-
-    /// Tracks that came to stand still without a fault since the last call.
-    pub fn take_given_up(&mut self) -> Vec<TrackName> {
-        std::mem::take(&mut self.given_up)
     }
 
     fn handle_first(&mut self, turn: &mut Turn<'_>, first: First, at: Instant) {

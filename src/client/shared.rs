@@ -4,7 +4,7 @@ use crate::clock::Instant;
 use crate::conference::MediaKind;
 use crate::metrics::labels::{Key, RunPhase};
 use crate::plan::target::AdapterPlan;
-use crate::plan::{FaultKind, ParticipantPlan, Plan};
+use crate::plan::{Act, FaultKind, ParticipantPlan, Plan};
 use crate::rtp::ntp::Ntp;
 use crate::transport::Factory;
 use rustc_hash::FxHashMap;
@@ -68,8 +68,12 @@ impl Shared {
     /// Whether the plan restarts a participant's ICE.
     #[must_use]
     pub fn restarts_ice(&self, participant: u32) -> bool {
-        let faults = &self.participant(participant).faults;
-        faults.iter().any(|&fault| matches!(self.plan.faults[usize::from(fault)].kind, FaultKind::IceRestart))
+        let plan = self.participant(participant);
+        let restarts = |act: &Act| matches!(act, Act::RestartIce | Act::SwitchNetwork { .. });
+        if plan.actions.iter().any(|action| restarts(&action.act)) {
+            return true;
+        }
+        plan.faults.iter().any(|&fault| matches!(self.plan.faults[usize::from(fault)].kind, FaultKind::IceRestart))
     }
 
     /// The port of the SFU's signalling.

@@ -1,5 +1,6 @@
 //! Whole clients without a socket: against the reference SFU's own machines in memory, and against nothing at all.
 
+mod actions;
 mod arbitrary;
 mod damage;
 mod faults;

@@ -19,6 +19,8 @@ use rand::Rng;
 
 /// Level of a quiet room, in −dBov (RFC 6464; 127 is digital silence).
 const SILENCE_LEVEL: u8 = 80;
+/// Level of what is muted: digital silence.
+const MUTED_LEVEL: u8 = 127;
 /// Levels of speech: these, uniformly.
 const TALK_LEVELS: std::ops::Range<u8> = 22..38;
 const FILLER_STEP: usize = 2_368;
@@ -96,7 +98,7 @@ impl Audio {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        (!self.muted).then(|| self.due())
+        (!self.muted || self.dtx).then(|| self.due())
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -114,7 +116,11 @@ impl Audio {
         frame.marked = self.next == Sound::Talk { opens: true };
         frame.dtx = self.next == Sound::ComfortNoise;
         frame.voice = matches!(self.next, Sound::Talk { .. });
-        frame.audio_level = Some(if frame.voice { self.level() } else { SILENCE_LEVEL });
+        frame.audio_level = Some(match (self.muted, frame.voice) {
+            (true, _) => MUTED_LEVEL,
+            (false, true) => self.level(),
+            (false, false) => SILENCE_LEVEL,
+        });
         self.number = self.number.wrapping_add(1);
         self.slot += 1;
         self.seek();
@@ -122,13 +128,13 @@ impl Audio {
     }
 
     pub(super) fn set_muted(&mut self, now: Instant, muted: bool) {
-        if self.muted && !muted {
+        if self.muted != muted {
             let passed = now.saturating_since(self.first).as_nanos().div_ceil(self.ptime.as_nanos()) as u64;
             self.slot = self.slot.max(passed);
+            self.muted = muted;
             (self.gap, self.noise) = (true, None);
             self.seek();
         }
-        self.muted = muted;
     }
 
     pub(super) fn target(&self) -> Bitrate {
@@ -143,7 +149,7 @@ impl Audio {
     fn seek(&mut self) {
         loop {
             let due = self.due();
-            if self.talking.at(due) {
+            if self.talking.at(due) && !self.muted {
                 self.noise = None;
                 self.next = Sound::Talk { opens: std::mem::take(&mut self.gap) && self.dtx };
                 return;

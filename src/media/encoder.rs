@@ -155,7 +155,8 @@ impl Encoder {
         }
     }
 
-    /// Muted media sends nothing at all. What was due before `now` is polled first. Unmuted, pictures begin with a
+    /// Muted pictures send nothing at all, and neither does muted sound, but for the comfort noise of DTX where it has that,
+    /// as browsers send it. What was due before `now` is polled first. Unmuted, pictures begin with a
     /// keyframe and sound with a new talk spurt; RTP time has gone on.
     pub fn set_muted(&mut self, now: Instant, muted: bool) {
         match &mut self.stream {

@@ -76,6 +76,7 @@ pub struct Publication {
     frame_due: Option<Instant>,
     tag: usize,
     audio: bool,
+    stopped: bool,
     nominal: Bitrate,
     /// Everything sent since the measured window began, or since the start before that.
     pub sent: Produced,
@@ -146,6 +147,7 @@ impl Publication {
             encoder,
             tag,
             audio: codec.kind() == crate::conference::MediaKind::Audio,
+            stopped: false,
             nominal,
             sent: Produced::default(),
             totals: None,
@@ -167,7 +169,7 @@ impl Publication {
 
     /// The encoder is asked once after each change, not each time that anybody wants to know.
     fn note_due(&mut self) {
-        self.frame_due = self.encoder.poll_timeout();
+        self.frame_due = if self.stopped { None } else { self.encoder.poll_timeout() };
     }
 
     /// Appends the packets of every frame that is due to `out`. `frame` is scratch space. `late` is told each frame's
@@ -296,6 +298,28 @@ impl Publication {
         if let Some(at) = packet.payload.stamp_at() {
             Stamp::patch_left(&mut out[start + at..], left);
         }
+    }
+
+    /// It is muted from now on, or not any more. What was due before is made first.
+    pub fn set_muted(&mut self, now: Instant, muted: bool) {
+        if !self.stopped {
+            self.encoder.set_muted(now, muted);
+            self.note_due();
+        }
+    }
+
+    /// It is published no longer: nothing comes of it any more.
+    pub fn stop(&mut self) {
+        self.stopped = true;
+        self.frame_due = None;
+        self.next_report = Instant::MAX;
+        self.cache = Cache::default();
+    }
+
+    /// Whether it is published no longer.
+    #[must_use]
+    pub const fn is_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// The sequence number of the next packet.

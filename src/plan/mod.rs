@@ -3,6 +3,7 @@
 //! After it nothing can be misconfigured, and nothing is random that has no seed. It holds data for both drivers and
 //! reads no clock. Every time counts from the start of the run, warm-up included.
 
+pub mod actions;
 pub mod alone;
 mod arrivals;
 pub mod faults;
@@ -31,6 +32,7 @@ use crate::scenario::run::World;
 pub use crate::scenario::run::{Format, OutputPlan, RunPlan};
 pub use crate::scenario::subscribe::{Selection, Subscribe};
 use crate::seed::Seed;
+pub use actions::{Act, ActionPlan};
 pub use faults::{FaultKind, FaultPlan, Ports, SpellPlan};
 pub use forecast::Forecast;
 pub use network::{NetworkPlan, Outage};
@@ -141,11 +143,13 @@ pub struct ParticipantPlan {
     pub subscribe: Subscribe,
     /// Its seat in the conversation that its population holds in its room.
     pub seat: Option<Seat>,
+    /// What it does in the room, by time.
+    pub actions: Vec<ActionPlan>,
     /// How long a join may take from its intended arrival.
     pub join_timeout: Duration,
     /// How long after joining the first frame may take before the viewer counts as black.
     pub first_frame_timeout: Duration,
-    /// Outages of its links, by time.
+    /// Outages of its links, by time, wherever it lives by then.
     pub outages: Vec<Outage>,
     /// Indices of the faults that happen to it, in the file's order.
     pub faults: Vec<u16>,

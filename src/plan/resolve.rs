@@ -5,7 +5,7 @@
 
 use super::rooms::{Group, place, sizes};
 use super::{Arrival, NetworkPlan, ParticipantPlan, Plan, PopulationPlan, RoomPlan};
-use super::{arrivals, headcount, outages, pins, quota, seats, sessions, timeline};
+use super::{actions, arrivals, headcount, pins, quota, seats, sessions, timeline};
 use crate::clock::Instant;
 use crate::scenario::arrivals::{Arrivals, Process, Start};
 use crate::scenario::check::{Report, network_of, used_networks};
@@ -136,17 +136,31 @@ impl Plan {
                     publish: publish.clone(),
                     subscribe: population.subscribe.clone(),
                     seat: None,
+                    actions: Vec::new(),
                     join_timeout: population.join_timeout,
                     first_frame_timeout: population.first_frame_timeout,
-                    outages: outages::draw(&networks.sources[usize::from(homes[i])].schedule, end, seed),
+                    outages: Vec::new(),
                     faults: Vec::new(),
                     reconnect: population.reconnect,
                     seed,
                     name,
                 });
+                self.draw_doings(population, networks, seed);
             }
         }
         self
+    }
+
+    /// What the last participant does, and what its links suffer.
+    fn draw_doings(&mut self, population: &Population, networks: &Networks, seed: Seed) {
+        let end = self.run.end();
+        let Some(last) = self.participants.last() else { return };
+        let media = |name: &str| self.media_index(name);
+        let network = |name: &str| networks.index(name);
+        let actions = actions::draw(&population.actions, end, seed, last.network, media, network);
+        let Some(last) = self.participants.last_mut() else { return };
+        last.actions = actions;
+        last.outages = actions::outages(last, &networks.sources, end, seed);
     }
 
     fn media_index(&self, name: &str) -> Option<u16> {
@@ -322,11 +336,15 @@ impl Networks {
         Self { plans, sources }
     }
 
+    fn index(&self, name: &str) -> u16 {
+        self.sources.iter().position(|network| network.name == name).unwrap_or(0) as u16
+    }
+
     /// The network of each of a population's people: exact quotas, in seeded order.
     fn homes(&self, population: &Population, count: u32, root: Seed) -> Vec<u16> {
         let weights: Vec<f64> = population.networks.iter().map(|(_, weight)| *weight).collect();
         let quotas = quota::largest_remainder(count, &weights);
-        let index = |name: &str| self.sources.iter().position(|network| network.name == name).unwrap_or(0) as u16;
+        let index = |name: &str| self.index(name);
         let in_order = population
             .networks
             .iter()

@@ -1,5 +1,6 @@
 //! What parts of a scenario say about each other: names that must exist, shares that must add up, what a target can do.
 
+use super::action::{self, ActionKind};
 use super::error::Errors;
 use super::fault;
 use super::network::{Network, builtin, unknown};
@@ -58,6 +59,7 @@ pub(crate) fn check(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)],
         }
         check_publish(scenario, population, report);
         check_speaker(scenario, population, report);
+        action::check(scenario, population, report);
         check_networks(scenario, population, report);
         check_start(population, report);
     }
@@ -278,10 +280,16 @@ pub(crate) fn codec_word(codec: Codec) -> &'static str {
     }
 }
 
-/// Networks that some population uses, in the order of first use, `none` among them where somebody lives there.
+/// Networks that some population uses, or switches to, in the order of first use, `none` among them where somebody lives there.
 pub(crate) fn used_networks(scenario: &Scenario) -> Vec<String> {
     let mut used: Vec<String> = Vec::new();
-    for (name, _) in scenario.populations.iter().flat_map(|population| &population.networks) {
+    let homes = scenario.populations.iter().flat_map(|population| &population.networks).map(|(name, _)| name);
+    let switched = scenario
+        .populations
+        .iter()
+        .flat_map(|population| &population.actions)
+        .filter_map(|action| if let ActionKind::SwitchNetwork(name) = &action.kind { Some(name) } else { None });
+    for name in homes.chain(switched) {
         if !used.contains(name) {
             used.push(name.clone());
         }

@@ -4,6 +4,7 @@
 //! no file and asks no environment: text, `--set`s and look-ups of variables and of traces come in as arguments. The grammar is documented
 //! by [`schema`], and a test holds both to each other.
 
+pub mod action;
 pub mod arrivals;
 pub(crate) mod check;
 mod document;

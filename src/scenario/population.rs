@@ -1,5 +1,6 @@
 //! `[[population]]`: who comes, how many, when, what they publish and ask for, and where they live.
 
+use super::action::{self, Action};
 use super::arrivals::{self, Start};
 use super::document::Value;
 use super::rooms::MOST;
@@ -20,6 +21,7 @@ pub(crate) static POPULATION: Shape = Shape {
         "publish",
         "subscribe",
         "speaker",
+        "actions",
         "network",
         "start",
         "session",
@@ -57,6 +59,8 @@ pub struct Population {
     pub speaker: Option<Speaker>,
     /// Names of networks with their weights; never empty.
     pub networks: Vec<(String, f64)>,
+    /// What they do in the room.
+    pub actions: Vec<Action>,
     /// When they come.
     pub start: Start,
     /// How long they stay.
@@ -162,6 +166,7 @@ fn read_one(section: &Section<'_>) -> Population {
         publish: list.into_iter().map(|(name, _)| name.to_owned()).collect(),
         subscribe: subscribe::read(section),
         speaker: read_speaker(section),
+        actions: action::read(section),
         networks: read_networks(section, network_help),
         start: arrivals::read(section),
         session: read_session(section),

@@ -33,6 +33,10 @@ pub enum Input {
         /// Whether it is muted from now on.
         muted: bool,
     },
+    /// Publish one more track, where the family can.
+    Publish(SendParameters),
+    /// Stop publishing a track, by its media's name.
+    Unpublish(String),
     /// Restart ICE with these credentials, where the family can.
     Restart(Credentials),
     /// Leave in order.
@@ -79,6 +83,8 @@ pub enum Event {
     },
     /// Somebody stopped publishing a track.
     Unpublished(TrackName),
+    /// The SFU takes what we asked to publish, by its media's name.
+    Accepted(String),
     /// Somebody muted or unmuted a track.
     Muted {
         /// The track.

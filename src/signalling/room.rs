@@ -53,6 +53,8 @@ impl Room {
             Input::Subscribe(tracks) => self.say(&ClientMessage::Subscribe { tracks }),
             Input::Unsubscribe(tracks) => self.say(&ClientMessage::Unsubscribe { tracks }),
             Input::Mute { media, muted } => self.say(&ClientMessage::Mute { media, muted }),
+            Input::Publish(track) => self.say(&ClientMessage::Publish { track }),
+            Input::Unpublish(media) => self.say(&ClientMessage::Unpublish { media }),
             Input::Restart(credentials) => self.say(&ClientMessage::Restart { credentials }),
             Input::Leave => self.leave(),
             Input::Carried(carried) => self.handle_carried(carried),
@@ -129,7 +131,8 @@ impl Room {
             ServerMessage::Joined { transport, roster } if self.state == State::Joining => {
                 self.joined(transport, roster)
             }
-            ServerMessage::Joined { .. } | ServerMessage::PublishAccepted { .. } => return,
+            ServerMessage::Joined { .. } => return,
+            ServerMessage::PublishAccepted { media } => Event::Accepted(media),
             ServerMessage::Restarted { transport } => Event::Restarted(transport),
             ServerMessage::Entered { entry } => Event::Entered(entry),
             ServerMessage::Left { participant } => Event::Left(participant),

@@ -122,7 +122,12 @@ fn both_directions_and_the_signalling_of_a_participant_fade_together() {
     ));
     let network = plan.networks.iter().find(|network| network.name == "t").expect("in use");
     let phase = |seed: u64| {
-        let network = super::super::network::Network::new(network, &[], &crate::seed::Seed::new(seed));
+        let network = super::super::network::Network::new(
+            std::slice::from_ref(network),
+            &[(Instant::ZERO, 0)],
+            &[],
+            &crate::seed::Seed::new(seed),
+        );
         let place = |config: &netem::LinkConfig| match config.serialiser {
             netem::Serialiser::Trace { phase, .. } => phase.expect("it is drawn"),
             ref other => panic!("{other:?}"),

@@ -308,10 +308,24 @@ fn muted_media_sends_nothing_and_begins_anew() {
     assert!((29..=31).contains(&frames.len()), "{}", frames.len());
     assert!(frames[0].keyframe && frames[0].due >= at(60_000) && frames[0].due < at(60_034));
 
-    let mut audio = encoder(&microphone(32, true, None), 3);
+    let mut audio = encoder(&microphone(32, false, None), 3);
     run(&mut audio, at(2_000));
     audio.set_muted(at(2_000), true);
     assert!(run(&mut audio, at(60_000)).is_empty());
+    audio.set_muted(at(60_000), false);
+    let frames = run(&mut audio, at(61_000));
+    assert!((50..=51).contains(&frames.len()), "{}", frames.len());
+    assert!(frames[0].due >= at(60_000));
+}
+
+#[test]
+fn muted_sound_with_dtx_is_comfort_noise_at_the_level_of_silence() {
+    let mut audio = encoder(&microphone(32, true, None), 3);
+    run(&mut audio, at(2_000));
+    audio.set_muted(at(2_000), true);
+    let frames = run(&mut audio, at(60_000));
+    assert!((144..=146).contains(&frames.len()), "one each 400 ms: {}", frames.len());
+    assert!(frames.iter().all(|frame| frame.dtx && !frame.voice && frame.audio_level == Some(127)));
     audio.set_muted(at(60_000), false);
     let frames = run(&mut audio, at(61_000));
     assert!((50..=51).contains(&frames.len()), "{}", frames.len());

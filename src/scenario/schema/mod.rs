@@ -90,7 +90,8 @@ fn without_null(schema: &mut serde_json::Value) {
 mod tests {
     use super::document;
     use crate::scenario::{
-        arrivals, fault, media, network, path, population, rooms, run, section::Shape, subscribe, target, threshold,
+        action, arrivals, fault, media, network, path, population, rooms, run, section::Shape, subscribe, target,
+        threshold,
     };
     use serde_json::Value;
     use std::collections::{BTreeMap, BTreeSet};
@@ -122,6 +123,7 @@ mod tests {
             &population::POPULATION,
             &subscribe::SUBSCRIBE,
             &population::SPEAKER,
+            &action::ACTION,
             &population::USE,
             &population::SESSION,
             &population::REJOIN,

@@ -96,6 +96,8 @@ pub struct Population {
     /// The conversation that its people hold in each room: who has the floor, and so talks. Without it everybody talks as the
     /// media's `talk` says.
     pub speaker: Option<Speaker>,
+    /// What its people do in the room: mute, share a screen, come back.
+    pub actions: Option<Vec<Action>>,
     /// A network, or several with weights: exact quotas (largest remainder), in seeded order.
     #[schemars(extend("default" = "none"))]
     pub network: Option<NetworkForm>,
@@ -107,6 +109,31 @@ pub struct Population {
     pub timeouts: Option<Timeouts>,
     /// How they come back when they lose their session: a table, or "never". Without it as apps do.
     pub reconnect: Option<ReconnectForm>,
+}
+
+/// Something that people do. One of `at` and `every`.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Action {
+    /// What: "mute" a media and unmute it; "unpublish" a media and publish it again; "share" one more media, a screen;
+    /// "switch-network", with another address and an ICE restart; "rejoin": leave and come back; "restart-ice".
+    #[schemars(extend("enum" = ["mute", "unpublish", "share", "switch-network", "rejoin", "restart-ice"]))]
+    #[schemars(rename = "do")]
+    pub what: String,
+    /// `mute`, `unpublish`, `share`: which media. One to share is not in `publish`.
+    pub media: Option<String>,
+    /// `switch-network`: which network. What is measured stays under the network that the participant lives on.
+    pub network: Option<String>,
+    /// Once, at this time from the start of the run.
+    pub at: Option<String>,
+    /// Again and again: so long after the start of the run, and after each end, as in "exp(60s)".
+    pub every: Option<String>,
+    /// How long it lasts, as in "5s" or "exp(10s)"; without it to the end of the run. `rejoin`: how long they are away.
+    #[schemars(rename = "for")]
+    pub lasting: Option<String>,
+    /// Probability that a participant does it at all.
+    #[schemars(range(min = 0.0, max = 1.0), extend("default" = 1.0))]
+    pub prob: Option<f64>,
 }
 
 /// A conversation of a population's people in one room, by the states of ITU-T P.59: single talk, double talk, mutual

@@ -220,6 +220,81 @@ fn every_documented_error_says_what_to_write_instead() {
             "pinned(NAME)",
         ),
         (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"dance\", at = \"1s\" }]",
+            "`dance` is no do",
+            "mute",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"switch-layer\", at = \"1s\" }]",
+            "choosing layers is not built yet",
+            "mute",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"mute\", at = \"1s\" }]",
+            "needs `media`",
+            "some-name",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"mute\", media = \"cam\", at = \"1s\" }]",
+            "there is no media `cam`",
+            "mic",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"mute\", media = \"mic\" }]",
+            "needs `at`",
+            "every = ",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"mute\", media = \"mic\", at = \"1s\", every = \"9s\" }]",
+            "`at` and `every` are both there",
+            "exactly one",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"mute\", media = \"mic\", every = \"9s\" }]",
+            "needs `for`",
+            "5s",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"mute\", media = \"mic\", at = \"9h\" }]",
+            "the run is over by then",
+            "within the run",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"share\", media = \"mic\", at = \"1s\" }]",
+            "`mic` is published anyway",
+            "another media",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"restart-ice\", at = \"1s\", for = \"1s\" }]",
+            "`restart-ice` takes no time",
+            "take it out",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"restart-ice\", media = \"mic\", at = \"1s\" }]",
+            "is not about a media",
+            "take it out",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"restart-ice\", every = \"1ms\" }]",
+            "more than once a second",
+            "1s",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"rejoin\", at = \"1s\" }]",
+            "needs `for`",
+            "5s",
+        ),
+        (
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"switch-network\", network = \"hme\", at = \"1s\" }]",
+            "there is no network `hme`",
+            "built-in profile",
+        ),
+        (
+            "[target]\nadapter = \"whip-whep\"\nwhip = \"http://127.0.0.1:1/\"\nwhep = \"http://127.0.0.1:1/\"\n[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nsubscribe = \"none\"\nactions = [{ do = \"mute\", media = \"mic\", at = \"1s\" }]",
+            "WHIP cannot `mute`",
+            "another adapter",
+        ),
+        (
             "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = \"last-n(none)\"",
             "`none` is no number of people",
             "\"all\"",

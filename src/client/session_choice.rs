@@ -1,0 +1,56 @@
+//! What a session asks the SFU for, as its tiles want it, and what comes of that.
+
+use super::leg::Role;
+use super::session::Session;
+use super::turn::Turn;
+use crate::conference::protocol::RosterEntry;
+use crate::conference::{Phase, ReceiveParameters, TrackName};
+use crate::participant::chooser::Changes;
+use crate::signalling;
+
+impl Session {
+    pub(super) fn handle_joined(&mut self, turn: &mut Turn<'_>, index: usize, roster: &[RosterEntry]) {
+        self.join.mark(turn, Phase::Signal, turn.now);
+        if self.legs[index].role == Role::Room {
+            self.chooses = true;
+            // Pages went by before it was in: it asks for the one that is shown by now.
+            self.chooser.handle_timeout(turn.now);
+            roster.iter().for_each(|entry| self.chooser.handle_entered(entry));
+            self.catch_up(turn);
+        }
+    }
+
+    /// Streams will arrive; of muted tracks nothing is expected yet.
+    pub(super) fn handle_subscribed(&mut self, turn: &mut Turn<'_>, index: usize, streams: Vec<ReceiveParameters>) {
+        self.legs[index].received.reserve(streams.len());
+        for stream in streams {
+            let track = stream.track.clone();
+            let requested = track.as_ref().and_then(|track| self.asked.remove(track));
+            self.legs[index].received.expect(turn, stream, requested);
+            if let Some(track) = track.filter(|track| self.chooser.is_muted(track)) {
+                self.legs[index].received.set_muted(turn.now, &track, true);
+            }
+        }
+    }
+
+    /// Asks for what is wanted, and gives up what is not any more.
+    pub(super) fn choose(&mut self, turn: &mut Turn<'_>, index: usize) {
+        if self.ended.is_some() {
+            return;
+        }
+        let Changes { ask, give_up } = self.chooser.changes();
+        if !give_up.is_empty() {
+            self.given_up.extend(give_up.iter().cloned());
+            self.legs[index].tell(turn, signalling::Input::Unsubscribe(give_up));
+        }
+        if !ask.is_empty() {
+            self.asked.extend(ask.iter().map(|track| (track.clone(), turn.now)));
+            self.legs[index].tell(turn, signalling::Input::Subscribe(ask));
+        }
+    }
+
+    /// Tracks that came to stand still without a fault since the last call.
+    pub fn take_given_up(&mut self) -> Vec<TrackName> {
+        std::mem::take(&mut self.given_up)
+    }
+}

@@ -1,0 +1,237 @@
+//! `actions` of a population: what its people do in the room, at a time or again and again.
+
+use super::Scenario;
+use super::check::Report;
+use super::network::{builtin, unknown};
+use super::population::Population;
+use super::section::{Section, Shape};
+use super::suggest::instead;
+use super::target::AdapterPlan;
+use crate::clock::Duration;
+use crate::conference::MediaKind;
+use crate::dist::Dist;
+use crate::scenario::arrivals::Start;
+
+pub(crate) static ACTION: Shape = Shape {
+    name: "Action",
+    keys: &["do", "media", "network", "at", "every", "for", "prob"],
+    refused: &[("layer", "choosing layers is not built yet: video has one layer")],
+};
+
+/// One of a population's `actions`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Action {
+    /// What.
+    pub kind: ActionKind,
+    /// When.
+    pub when: When,
+    /// How long it lasts; `None` to the end of the run, and for an instant.
+    pub lasting: Option<Dist>,
+    /// The probability that a participant does it at all.
+    pub prob: f64,
+    /// Where it stands, as a dotted key.
+    pub(crate) path: String,
+}
+
+/// What people do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ActionKind {
+    /// Mute a media.
+    Mute(String),
+    /// Stop publishing a media, and publish it again.
+    Unpublish(String),
+    /// Publish one more media for a while: a screen.
+    Share(String),
+    /// Live behind another network: another address, too, and ICE restarts.
+    SwitchNetwork(String),
+    /// Leave, and come back.
+    Rejoin,
+    /// Restart ICE.
+    RestartIce,
+}
+
+/// When people do it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum When {
+    /// Once, at this time of the run.
+    At(Duration),
+    /// Again and again: so long after the start of the run, and after each end.
+    Every(Dist),
+}
+
+impl ActionKind {
+    /// The word in a file.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Mute(_) => "mute",
+            Self::Unpublish(_) => "unpublish",
+            Self::Share(_) => "share",
+            Self::SwitchNetwork(_) => "switch-network",
+            Self::Rejoin => "rejoin",
+            Self::RestartIce => "restart-ice",
+        }
+    }
+
+    /// The media that it is about.
+    #[must_use]
+    pub fn media(&self) -> Option<&str> {
+        match self {
+            Self::Mute(media) | Self::Unpublish(media) | Self::Share(media) => Some(media),
+            Self::SwitchNetwork(_) | Self::Rejoin | Self::RestartIce => None,
+        }
+    }
+}
+
+const HELP: &str = "write actions = [{ do = \"mute\", media = \"mic\", at = \"20s\", for = \"5s\" }]";
+
+/// Reads `actions`.
+pub(crate) fn read(section: &Section<'_>) -> Vec<Action> {
+    if !section.has("actions") {
+        return Vec::new();
+    }
+    section.tables("actions", &ACTION, HELP).iter().filter_map(read_one).collect()
+}
+
+fn read_one(table: &Section<'_>) -> Option<Action> {
+    table.missing("do", "write what is done, as in do = \"mute\"");
+    let words = ["mute", "unpublish", "share", "switch-network", "rejoin", "restart-ice"];
+    let later = [("switch-layer", "choosing layers is not built yet: video has one layer")];
+    let word = table.choice("do", &words.map(|word| (word, word)), &later)?;
+    let about = match word {
+        "mute" | "unpublish" | "share" => Some("media"),
+        "switch-network" => Some("network"),
+        _ => None,
+    };
+    for key in ["media", "network"].into_iter().filter(|key| table.has(key) && about != Some(key)) {
+        table.fail(key, format!("`{word}` is not about a {key}"), "take it out");
+    }
+    let name = match about {
+        Some(key) => {
+            table.missing(key, &format!("write which {key}, as in {key} = \"some-name\""));
+            Some(table.text(key, "write its name")?.to_owned())
+        }
+        None => None,
+    };
+    let kind = match (word, name) {
+        ("mute", Some(name)) => ActionKind::Mute(name),
+        ("unpublish", Some(name)) => ActionKind::Unpublish(name),
+        ("share", Some(name)) => ActionKind::Share(name),
+        ("switch-network", Some(name)) => ActionKind::SwitchNetwork(name),
+        ("rejoin", _) => ActionKind::Rejoin,
+        _ => ActionKind::RestartIce,
+    };
+    let when = read_when(table)?;
+    let lasting = read_lasting(table, &kind, when);
+    let prob = if table.has("prob") { table.ratio("prob")? } else { 1.0 };
+    Some(Action { kind, when, lasting, prob, path: table.path.clone() })
+}
+
+fn read_when(table: &Section<'_>) -> Option<When> {
+    match (table.has("at"), table.has("every")) {
+        (true, true) => {
+            table.fail("every", "`at` and `every` are both there", "keep exactly one of them");
+            None
+        }
+        (false, false) => {
+            table.missing("at", "write when, as in at = \"20s\" or every = \"exp(60s)\"");
+            None
+        }
+        (true, false) => table.duration("at").map(When::At),
+        (false, true) => {
+            let every = table.dist("every")?;
+            if every.mean() < Duration::from_secs(1) {
+                table.fail("every", "nobody does anything more than once a second", "write at least \"1s\"");
+                return None;
+            }
+            Some(When::Every(every))
+        }
+    }
+}
+
+fn read_lasting(table: &Section<'_>, kind: &ActionKind, when: When) -> Option<Dist> {
+    let word = kind.word();
+    let (has, ends) = (table.has("for"), !matches!(kind, ActionKind::RestartIce));
+    if has && !ends {
+        table.fail("for", format!("`{word}` takes no time"), "take it out");
+        return None;
+    }
+    let needed = matches!(kind, ActionKind::Rejoin) || matches!(when, When::Every(_)) && ends;
+    if needed {
+        table.missing("for", "write how long, as in for = \"5s\"");
+    }
+    if !has {
+        return None;
+    }
+    let lasting = table.dist("for")?;
+    if lasting.mean() < Duration::from_millis(100) {
+        table.fail("for", "`for` is shorter than anybody would notice", "write at least \"100ms\"");
+        return None;
+    }
+    Some(lasting)
+}
+
+/// Checks the actions of a population against the rest of the scenario.
+pub(crate) fn check(scenario: &Scenario, population: &Population, report: &Report<'_>) {
+    for action in &population.actions {
+        let key = |key: &str| format!("{}.{key}", action.path);
+        if let When::At(at) = action.when
+            && at >= scenario.run.end() - crate::clock::Instant::ZERO
+        {
+            report.fail(&key("at"), "the run is over by then", "write a time within the run");
+        }
+        check_media(scenario, population, action, report);
+        if let ActionKind::SwitchNetwork(name) = &action.kind {
+            let known = name == "none" || scenario.networks.iter().any(|network| network.name == *name);
+            if !known && builtin(name).is_none() {
+                let help = unknown(name, &scenario.networks);
+                report.fail(&key("network"), format!("there is no network `{name}`"), help);
+            }
+        }
+        if action.kind == ActionKind::Rejoin && matches!(population.start, Start::Closed(_)) {
+            let message = "who leaves a population of `concurrency` gives the place to somebody else";
+            report.fail(&key("do"), message, "write `session` with `rejoin`, or another `start`");
+        }
+        if matches!(scenario.target.adapter, AdapterPlan::WhipWhep(_)) && action.kind.media().is_some() {
+            let message = format!(
+                "WHIP cannot `{}`: a session's tracks are settled when it begins, and it has no word for silence",
+                action.kind.word()
+            );
+            report.fail(&key("do"), message, "take the action out, or take another adapter");
+        }
+    }
+}
+
+fn check_media(scenario: &Scenario, population: &Population, action: &Action, report: &Report<'_>) {
+    let Some(name) = action.kind.media() else { return };
+    let key = format!("{}.media", action.path);
+    let Some(media) = scenario.media.iter().find(|media| media.name == name) else {
+        let known = scenario.media.iter().map(|media| media.name.as_str());
+        return report.fail(&key, format!("there is no media `{name}`"), instead(name, known));
+    };
+    let is_published = population.publish.iter().any(|one| one == name);
+    let is_shared = population.actions.iter().any(|one| one.kind == ActionKind::Share(name.to_owned()));
+    match &action.kind {
+        ActionKind::Share(_) if is_published => {
+            report.fail(
+                &key,
+                format!("`{name}` is published anyway"),
+                "share another media, or take it out of `publish`",
+            );
+        }
+        ActionKind::Share(_) if media.kind() != MediaKind::Video => {
+            report.fail(&key, "a screen is seen, not heard", "share a media with kind = \"video\"");
+        }
+        ActionKind::Unpublish(_) if !is_published => {
+            report.fail(&key, format!("`{name}` is not published"), "write one of the population's `publish`");
+        }
+        ActionKind::Mute(_) if !is_published && !is_shared => {
+            report.fail(
+                &key,
+                format!("`{name}` is neither published nor shared"),
+                "write one of the population's `publish`",
+            );
+        }
+        _ => {}
+    }
+}
