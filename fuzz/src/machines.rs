@@ -90,6 +90,7 @@ fn expect(codec: Codec) -> Expect {
         },
         intended_arrival: Some(Instant::from_millis(500)),
         subscribed: Instant::from_millis(900),
+        requested: None,
         first_frame: Duration::from_secs(5),
         opening: Opening::default(),
     }

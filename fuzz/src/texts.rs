@@ -135,6 +135,7 @@ pub fn room_seeds() -> Vec<Vec<u8>> {
         ServerMessage::Subscribed { streams: vec![stream] },
         ServerMessage::Published { participant: "a".into(), track: roster_track },
         ServerMessage::Unsubscribed { tracks: vec![track] },
+        ServerMessage::Speakers { speakers: vec!["a".into(), "b".into()] },
         ServerMessage::Left { participant: "a".into() },
     ];
     let lines: Vec<String> = clients.iter().map(json).zip(servers.iter().map(json)).flat_map(|(a, b)| [a, b]).collect();

@@ -93,6 +93,8 @@ pub(super) struct Leg {
     pub offered: Vec<SendParameters>,
     /// Indices of media that are muted.
     pub muted: Vec<u16>,
+    /// Speech that was sent since the interval began.
+    pub talked: Duration,
     /// Accepted by the SFU and waiting for the keys.
     pub accepted: Vec<SendParameters>,
     pub received: Received,
@@ -148,6 +150,7 @@ impl Leg {
             publications: Vec::new(),
             offered: Vec::new(),
             muted: Vec::new(),
+            talked: Duration::ZERO,
             accepted: Vec::new(),
             received: Received::new(
                 (seed.child("own ssrc").bits() as u32).max(1),

@@ -134,6 +134,7 @@ impl Leg {
                 turn.count(Metric::VideoFramesPublished, media, worst, produced.frames);
             }
             self.publications[index].sent.add(produced);
+            self.talked += self.publications[index].unit() * produced.voiced as u32;
         }
         for packet in outgoing.drain(..) {
             send_at(at, self, turn, network, UpLoad::Media(packet));

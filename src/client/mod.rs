@@ -26,6 +26,7 @@ mod shared;
 mod sink;
 mod story;
 mod turn;
+mod voice;
 mod window;
 mod word;
 

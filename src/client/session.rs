@@ -8,6 +8,7 @@ use super::shared::Shared;
 use super::sink::Order;
 use super::story::Snapshot;
 use super::turn::Turn;
+use super::voice::Voice;
 use super::window::{Edge, Window};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Cause, Phase, TrackName};
@@ -69,6 +70,8 @@ pub(super) struct Session {
     pub(super) offered: usize,
     /// When each track was asked for that has not been announced.
     pub(super) asked: BTreeMap<TrackName, Instant>,
+    /// When it speaks.
+    voice: Voice,
     /// Tracks that it gave up, or that went silent, by choice and not by a fault.
     pub(super) given_up: Vec<TrackName>,
     leave_at: Option<Instant>,
@@ -97,6 +100,7 @@ impl Session {
             told: Vec::new(),
             offered: 0,
             asked: BTreeMap::new(),
+            voice: Voice::default(),
             given_up: Vec::new(),
             leave_at,
             deadline: intended + plan.join_timeout,
@@ -312,7 +316,11 @@ impl Session {
                 }
                 self.legs[index].received.set_muted(turn.now, &track, muted);
             }
-            LegEvent::Speakers(speakers) => self.chooser.handle_speakers(&speakers),
+            LegEvent::Speakers(speakers) => {
+                let me = &turn.shared.participant(turn.me).name;
+                self.voice.handle_speakers(turn.now, speakers.contains(me));
+                self.chooser.handle_speakers(&speakers);
+            }
             LegEvent::Subscribed(streams) => self.handle_subscribed(turn, index, streams),
             LegEvent::NotYetLive => {}
         }
@@ -445,9 +453,11 @@ impl Session {
         let mut snapshot =
             Snapshot { in_room: self.join.succeeded(), joining: !self.join.is_over(), ..Snapshot::default() };
         for leg in &mut self.legs {
+            self.voice.talk(std::mem::take(&mut leg.talked));
             leg.received.flush(turn);
             leg.received.sample(turn, &mut snapshot);
         }
+        snapshot.voice = self.voice.take(turn.now, turn.shared.plan.output.interval);
         snapshot
     }
 

@@ -8,7 +8,7 @@ use super::shared::Shared;
 use crate::clock::Instant;
 use crate::conference::{Cause, MediaKind};
 use crate::metrics::catalog::{Kind, Metric};
-use crate::outcome::{LinkOutcome, ParticipantDetail, Timeline, TrackDetail};
+use crate::outcome::{LinkOutcome, ParticipantDetail, Timeline, TrackDetail, Voice};
 use crate::participant::Publication;
 use crate::participant::publication::Produced;
 use crate::participant::subscriber::Scalar;
@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub frozen_share: f32,
     /// Decodable frames per second, of all its video streams together.
     pub fps: f32,
+    /// Share of the interval in which it spoke, and in which the SFU said so.
+    pub voice: (f32, f32),
 }
 
 /// The story so far.
@@ -42,6 +44,7 @@ pub(super) struct Story {
     state: &'static str,
     tracks: BTreeMap<(String, &'static str), Track>,
     timeline: Timeline,
+    voice: Voice,
 }
 
 #[derive(Debug)]
@@ -74,6 +77,7 @@ impl Story {
         let watching = snapshot.watching > 0;
         self.timeline.fps.push(watching.then(|| snapshot.fps / snapshot.watching as f32));
         self.timeline.frozen.push(snapshot.frozen_share);
+        self.voice.push(snapshot.voice.0, snapshot.voice.1);
     }
 
     /// A session ended.
@@ -168,6 +172,7 @@ impl Story {
             scalars: values(&all),
             tracks,
             timeline: Some(self.timeline.clone()),
+            voice: Some(self.voice.clone()).filter(|voice| voice.total() > 0.0),
         }
     }
 }

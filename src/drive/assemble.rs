@@ -11,6 +11,7 @@ use crate::metrics::catalog::Metric;
 use crate::metrics::measure::Measure;
 use crate::outcome::build;
 use crate::outcome::faults;
+use crate::outcome::voice;
 use crate::outcome::{
     Ending, Environment, Evidence, Health, LinkOutcome, Names, OUTCOME_VERSION, Outcome, ParticipantDetail,
     Participants, RunEvent, RunTimes, Series, World, judge, judge_health, verdict,
@@ -64,6 +65,7 @@ pub(in crate::drive) fn outcome(
     details.sort_by_key(|detail| detail.index);
     links.sort_by_key(|link: &LinkOutcome| link.participant);
     keep_worst_timelines(&mut details);
+    voice::keep_loudest(&mut details);
     let names = Names::of(plan);
     let evidence = Evidence { recorded: &recorded, participants: &details, times: &times };
     let thresholds = judge(&plan.thresholds, evidence, &names);

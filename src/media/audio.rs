@@ -137,6 +137,10 @@ impl Audio {
         }
     }
 
+    pub(super) fn unit(&self) -> Duration {
+        self.ptime
+    }
+
     pub(super) fn target(&self) -> Bitrate {
         self.bitrate
     }

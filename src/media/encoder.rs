@@ -10,7 +10,7 @@ use super::conversation::Seat;
 use super::payload::Payload;
 use super::source::{MediaPlan, Source};
 use super::video::Video;
-use crate::clock::Instant;
+use crate::clock::{Duration, Instant};
 use crate::seed::Seed;
 use crate::units::Bitrate;
 
@@ -162,6 +162,15 @@ impl Encoder {
         match &mut self.stream {
             Stream::Audio(audio) => audio.set_muted(now, muted),
             Stream::Video(video) => video.set_muted(now, muted),
+        }
+    }
+
+    /// How much sound a frame holds; zero of pictures.
+    #[must_use]
+    pub fn unit(&self) -> Duration {
+        match &self.stream {
+            Stream::Audio(audio) => audio.unit(),
+            Stream::Video(_) => Duration::ZERO,
         }
     }
 

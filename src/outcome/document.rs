@@ -1,6 +1,7 @@
 //! `outcome.json`: the document's types, and nothing that computes.
 
 pub use super::health::{Health, HealthCheck};
+pub use super::voice::Voice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -362,6 +363,9 @@ pub struct ParticipantDetail {
     /// For the worst participants only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Timeline>,
+    /// Of those who spoke most in the first rooms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voice: Option<Voice>,
 }
 
 /// One track at one participant.

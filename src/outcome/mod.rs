@@ -16,6 +16,7 @@ pub mod names;
 pub mod number;
 pub mod series;
 pub mod verdict;
+pub mod voice;
 pub mod window;
 pub mod words;
 

@@ -57,6 +57,8 @@ pub struct Produced {
     pub packets: u64,
     /// Bytes of UDP payload.
     pub bytes: u64,
+    /// Frames of speech among them.
+    pub voiced: u64,
 }
 
 /// One stream that is sent.
@@ -96,6 +98,7 @@ impl Produced {
         self.frames += other.frames;
         self.packets += other.packets;
         self.bytes += other.bytes;
+        self.voiced += other.voiced;
     }
 }
 
@@ -186,6 +189,7 @@ impl Publication {
         while self.encoder.poll_frame(frame) {
             late(frame.due);
             produced.frames += 1;
+            produced.voiced += u64::from(frame.voice);
             let level = frame.audio_level.map(|level| AudioLevel { voice: frame.voice, below_overload: level });
             for (position, payload) in frame.packets.iter().enumerate() {
                 let packet = self.packet(payload, frame.rtp_time, frame.marker(position), level, frame.due);
@@ -365,6 +369,12 @@ impl Publication {
     #[must_use]
     pub fn nominal(&self) -> Bitrate {
         self.nominal
+    }
+
+    /// How much sound a packet holds; zero of pictures.
+    #[must_use]
+    pub fn unit(&self) -> Duration {
+        self.encoder.unit()
     }
 
     /// Index of its media in the plan.

@@ -2,9 +2,9 @@
 
 use super::draw::Drawing;
 use super::facts::groups::{By, Panel};
-use super::facts::{Facts, failures, worst};
+use super::facts::{Facts, failures, speakers as voices, worst};
 use super::plots::bullet::{Bullet, bullet};
-use super::plots::{dots, heat, percentiles, phases, small, strips, views};
+use super::plots::{dots, heat, percentiles, phases, small, speakers, strips, views};
 use crate::outcome::Verdict;
 
 /// Widths of figures across the page, of half of it, and on a phone, px.
@@ -54,6 +54,8 @@ pub struct Figures {
     pub percentiles: Figure,
     /// The run over time.
     pub time: Figure,
+    /// Who spoke; `None` where nobody's voice was kept.
+    pub speakers: Option<Figure>,
     /// Frame delay over time.
     pub heat: Figure,
     /// Six measures by network.
@@ -97,6 +99,7 @@ impl Figures {
                 let title = format!("{} over the run", names.join(", "));
                 Figure::both("over-time", &title, FULL, |w| strips::strips(times, w, &list))
             },
+            speakers: of_speakers(facts),
             heat: Figure::both("frame-delay", "Frame delay of all frames over the run", FULL, |w| heat::heat(facts, w)),
             networks: group(By::Network),
             populations: group(By::Population),
@@ -117,7 +120,9 @@ impl Figures {
     pub fn all(&self) -> impl Iterator<Item = &Figure> {
         self.thresholds
             .iter()
-            .chain([&self.phases, &self.percentiles, &self.time, &self.heat])
+            .chain([&self.phases, &self.percentiles, &self.time])
+            .chain(&self.speakers)
+            .chain([&self.heat])
             .chain(&self.networks)
             .chain(&self.populations)
             .chain(&self.worst)
@@ -125,6 +130,12 @@ impl Figures {
             .chain(&self.checks)
             .chain([&self.generator])
     }
+}
+
+fn of_speakers(facts: &Facts) -> Option<Figure> {
+    let rooms = voices::rooms(facts.outcome);
+    let title = "Who spoke when, a row a person, with what the SFU said of it below each";
+    (!rooms.is_empty()).then(|| Figure::both("who-spoke", title, FULL, |w| speakers::speakers(&facts.times, w, &rooms)))
 }
 
 fn of_panel(facts: &Facts, by: By, panel: &Panel) -> Figure {

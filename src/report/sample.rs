@@ -184,7 +184,18 @@ fn person(sample: &Sample, dice: &mut Dice, i: usize, network: &str, bad: bool, 
             scalars: Default::default(),
         }],
         timeline: (!fails && (frozen > 0.0 || i < 20)).then(|| timeline(sample, dice, arrival + total, frozen)),
+        voice: (!fails && i < 60 && i.is_multiple_of(4)).then(|| voice(sample, i)),
     }
+}
+
+/// Speech in spurts of some seconds, named a second late.
+fn voice(sample: &Sample, i: usize) -> crate::outcome::Voice {
+    let mut voice = crate::outcome::Voice::default();
+    let speaks = |t: usize| (t / 3 + i / 4) % 5 == 0 && t > 10;
+    for t in 0..sample.seconds {
+        voice.push(if speaks(t) { 0.8 } else { 0.0 }, if t > 0 && speaks(t - 1) { 1.0 } else { 0.0 });
+    }
+    voice
 }
 
 fn timeline(sample: &Sample, dice: &mut Dice, from: f64, frozen: f64) -> Timeline {

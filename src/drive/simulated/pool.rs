@@ -153,6 +153,8 @@ fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
             for detail in &mut result.details {
                 detail.index += people;
                 detail.name = named(seed.seed, &detail.name);
+                // Who spoke is shown of one run: rooms of all have the same names.
+                detail.voice = detail.voice.take().filter(|_| seeds.is_empty());
             }
             result.links.iter_mut().for_each(|link| link.participant += people);
             results.push(result);

@@ -446,3 +446,26 @@ fn a_small_run_over_a_bad_network_is_the_one_that_was_reviewed() {
     );
     insta::assert_snapshot!(digest(&simulated(&text, 5)));
 }
+
+#[test]
+fn a_meeting_is_the_same_each_time_and_the_sfu_names_who_speaks() {
+    let text = path("delay = \"20ms\"")
+        .replace("kind = \"audio\"", "kind = \"audio\"\ndtx = true")
+        .replace("duration = \"10s\"", "duration = \"25s\"")
+        .replace("name = \"speakers\"\nper_room = 1", "name = \"speakers\"\nper_room = 4\nspeaker = { active = 2, rotate = \"exp(6s)\" }\nsubscribe = { audio = \"active(2)\", video = \"last-n(2)\" }\nactions = [{ do = \"mute\", media = \"mic\", every = \"exp(9s)\", for = \"2s\" }, { do = \"rejoin\", at = \"12s\", for = \"2s\", prob = 0.3 }]")
+        .replace("name = \"viewers\"\nper_room = 3", "name = \"viewers\"\nper_room = 2\nsubscribe = { audio = \"all\", video = \"page(size=2, flip=exp(3s))\" }");
+    let outcome = simulated(&text, 5);
+    assert_eq!(io::to_json(&outcome), io::to_json(&simulated(&text, 5)));
+    assert_eq!((outcome.participants.joined, outcome.participants.failed), (12, 0));
+    assert_eq!(count(&outcome, Metric::IntegrityMisroute) + count(&outcome, Metric::VideoBlack), 0);
+    assert!(count(&outcome, Metric::VideoSubscribeWait) > 20);
+    // Of all the seconds that somebody spoke throughout, the SFU named them in most.
+    let voices: Vec<_> = outcome.participants_detail.iter().filter_map(|one| one.voice.as_ref()).collect();
+    assert!(voices.len() >= 6, "{}", voices.len());
+    let pairs = || voices.iter().flat_map(|one| one.talked.iter().zip(&one.named));
+    let loud: Vec<f32> = pairs().filter(|(talked, _)| **talked > 0.9).map(|(_, named)| *named).collect();
+    let named = loud.iter().sum::<f32>() / loud.len() as f32;
+    assert!(loud.len() > 10 && named > 0.75, "{named} of {}", loud.len());
+    let falsely: f32 = pairs().filter(|(talked, _)| **talked == 0.0).map(|(_, named)| *named).sum();
+    assert!(falsely / (pairs().count() as f32) < 0.1, "{falsely}");
+}

@@ -87,6 +87,7 @@ fn participant(room: &str, state: &str, join_total: Option<f64>, scalars: &[(&st
         tracks: vec![track("cam", "vp8"), track("mic", "opus")],
         scalars,
         timeline: None,
+        voice: None,
     }
 }
 

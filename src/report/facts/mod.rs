@@ -8,6 +8,7 @@ pub mod judged;
 pub mod level;
 pub mod over_time;
 pub mod pool;
+pub mod speakers;
 pub mod times;
 pub mod worst;
 

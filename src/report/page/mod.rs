@@ -8,6 +8,7 @@ mod parts;
 mod people;
 mod reference;
 mod seeds;
+mod speakers;
 mod time;
 
 use super::draw::{canvas, palette};
@@ -21,11 +22,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 /// Sections with their names in the navigation.
-const SECTIONS: [(&str, &str); 14] = [
+const SECTIONS: [(&str, &str); 15] = [
     ("seeds", "Seeds"),
     ("joins", "Joins"),
     ("time", "Over time"),
     ("faults", "Faults"),
+    ("speakers", "Who spoke"),
     ("delay", "Delay"),
     ("networks", "Networks"),
     ("populations", "Populations"),
@@ -52,12 +54,13 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                 main {
                     (first::top(facts))
                     (first::first(facts, figures))
-                    (navigation(early, outcome))
+                    (navigation(early, outcome, figures))
                     @if early { (generator::generator(facts, figures)) }
                     @if !outcome.seeds.is_empty() { (seeds::seeds(facts)) }
                     (joins::joins(facts, figures))
                     (time::over_time(facts, figures))
                     (faults::faults(facts))
+                    (speakers::speakers(facts, figures))
                     (time::delay(facts, figures))
                     @for (by, panels) in compared {
                         (people::groups(facts, *by, panels, match by { By::Network => &figures.networks, By::Population => &figures.populations }))
@@ -102,10 +105,11 @@ fn favicon(verdict: Verdict) -> String {
     )
 }
 
-fn navigation(early: bool, outcome: &Outcome) -> Markup {
+fn navigation(early: bool, outcome: &Outcome, figures: &Figures) -> Markup {
     let there = |id: &str| match id {
         "seeds" => !outcome.seeds.is_empty(),
         "faults" => !outcome.faults.is_empty(),
+        "speakers" => figures.speakers.is_some(),
         _ => true,
     };
     let there = SECTIONS.iter().filter(|(id, _)| there(id));

@@ -7,5 +7,6 @@ pub mod heat;
 pub mod percentiles;
 pub mod phases;
 pub mod small;
+pub mod speakers;
 pub mod strips;
 pub mod views;
