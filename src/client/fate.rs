@@ -32,7 +32,9 @@ impl Client {
                 let mut had = session.possession(shared, at, until);
                 had.restarts = matches!(plan.kind, FaultKind::IceRestart);
                 // Who means to leave before, or has nothing, has nothing to recover.
-                if self.stay.1.is_none_or(|leaves| until <= leaves) && had != Possession::default() {
+                let stays = self.stay.1.is_none_or(|leaves| until <= leaves)
+                    && !shared.participant(self.index).takes_break(at, until);
+                if stays && had != Possession::default() {
                     self.recoveries.begin(fault, at, had);
                 }
             }

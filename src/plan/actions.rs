@@ -50,6 +50,16 @@ pub enum Act {
     },
 }
 
+impl ParticipantPlan {
+    /// Whether it means to leave for a while, by an action, between these times.
+    #[must_use]
+    pub fn takes_break(&self, from: Instant, until: Instant) -> bool {
+        let away =
+            |action: &ActionPlan| matches!(action.act, Act::Leave { until: back } if action.at < until && from < back);
+        self.actions.iter().any(away)
+    }
+}
+
 /// A stretch of time in which something is on.
 type Span = (Instant, Instant);
 

@@ -69,6 +69,9 @@ impl Plan {
     #[must_use]
     pub fn stays(&self, participant: u32, from: Instant, until: Instant) -> bool {
         let participant = &self.participants[participant as usize];
+        if participant.takes_break(from, until) {
+            return false;
+        }
         let Arrival::At(mut begins) = participant.arrival else { return true };
         for session in &participant.sessions {
             let Some(length) = session.length else { return begins <= from };

@@ -283,3 +283,13 @@ fn who_pins_nobody_is_told_so_before_the_run() {
         assert!(errors[0].message.contains(&format!("nobody called `{name}` publishes audio")), "{errors:?}");
     }
 }
+
+#[test]
+fn who_means_to_leave_for_a_while_does_not_stay() {
+    let text = "version = 1\nname = \"breaks\"\n[run]\nduration = \"60s\"\n[[population]]\nname = \"people\"\ncount = 1\nactions = [{ do = \"rejoin\", at = \"20s\", for = \"5s\" }]\n";
+    let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &no_files };
+    let (_, plan) = crate::plan::load("breaks.toml", text, &settings, None).expect("can be read");
+    let at = Instant::from_secs;
+    assert!(plan.stays(0, at(1), at(20)) && plan.stays(0, at(25), at(60)));
+    assert!(!plan.stays(0, at(1), at(21)) && !plan.stays(0, at(22), at(60)) && !plan.stays(0, at(21), at(22)));
+}
