@@ -44,6 +44,8 @@ pub(super) struct Story {
     state: &'static str,
     tracks: BTreeMap<(String, &'static str), Track>,
     timeline: Timeline,
+    /// Intervals before it first spoke.
+    silent: u32,
     voice: Voice,
 }
 
@@ -77,7 +79,14 @@ impl Story {
         let watching = snapshot.watching > 0;
         self.timeline.fps.push(watching.then(|| snapshot.fps / snapshot.watching as f32));
         self.timeline.frozen.push(snapshot.frozen_share);
-        self.voice.push(snapshot.voice.0, snapshot.voice.1);
+        let (talked, named) = snapshot.voice;
+        // Most never speak: for them nothing is kept.
+        if self.voice.talked.is_empty() && talked == 0.0 {
+            self.silent += 1;
+            return;
+        }
+        (0..std::mem::take(&mut self.silent)).for_each(|_| self.voice.push(0.0, 0.0));
+        self.voice.push(talked, named);
     }
 
     /// A session ended.
