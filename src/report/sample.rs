@@ -191,7 +191,7 @@ fn person(sample: &Sample, dice: &mut Dice, i: usize, network: &str, bad: bool, 
 /// Speech in spurts of some seconds, named a second late.
 fn voice(sample: &Sample, i: usize) -> crate::outcome::Voice {
     let mut voice = crate::outcome::Voice::default();
-    let speaks = |t: usize| (t / 3 + i / 4) % 5 == 0 && t > 10;
+    let speaks = |t: usize| (t / 3 + i / 4).is_multiple_of(5) && t > 10;
     for t in 0..sample.seconds {
         voice.push(if speaks(t) { 0.8 } else { 0.0 }, if t > 0 && speaks(t - 1) { 1.0 } else { 0.0 });
     }

@@ -210,7 +210,7 @@ mod tests {
         let mut shares = Vec::new();
         for (slot, level) in (0u64..).zip(levels) {
             let now = Instant::from_millis(slot * 20);
-            if slot % 15 == 0 && slot > 0 {
+            if slot.is_multiple_of(15) && slot > 0 {
                 voice.average(now);
                 shares.push(voice.share);
             }
