@@ -141,6 +141,8 @@ pub(super) fn heard(text: &str) -> String {
         Ok(ServerMessage::Muted { track, muted }) => {
             format!("{} {} {}", track.participant, if muted { "mutes" } else { "unmutes" }, track.media)
         }
+        Ok(ServerMessage::Speakers { speakers }) if speakers.is_empty() => "nobody speaks".to_owned(),
+        Ok(ServerMessage::Speakers { speakers }) => format!("who speaks: {}", list(speakers.into_iter())),
         Ok(ServerMessage::PublishAccepted { media }) => format!("{media} may be sent"),
         Ok(ServerMessage::Subscribed { streams }) => {
             format!("subscribed: {}", names(streams.iter().filter_map(|stream| stream.track.as_ref())))
