@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::time::Duration as Wall;
 use throng::clock::{Duration, Instant};
 use throng::conference::{Codec, Feedback};
+use throng::media::scalability::Scalability;
 use throng::media::source::{FrameModel, MediaPlan, RateControl, Source, VideoSource};
 use throng::media::{Encoder, Frame, Identity};
 use throng::metrics::Recorder;
@@ -108,6 +109,8 @@ fn camera() -> MediaPlan {
         keyframe_interval: None,
         frames: FrameModel { noise: 0.15, key_ratio: 6.0 },
         rate_control: RateControl::Fixed,
+        scalability: Scalability::NONE,
+        flexible: false,
         silent: false,
     };
     let source = Source::Video(source);

@@ -4,11 +4,13 @@ use throng::clock::Instant;
 use throng::conference::Codec;
 use throng::media::payload::{filler_of, frame_crc_update};
 use throng::media::{Found, STAMP_LEN, Stamp};
-use throng::rtp::{h264, opus, vp8};
+use throng::rtp::layer::Layer;
+use throng::rtp::{h264, opus, vp8, vp9};
 
 pub fn vp8_seeds() -> Vec<Vec<u8>> {
     let mut keyframe = vec![0; 40];
-    vp8::write_descriptor(&mut keyframe, true, 32_760, 255);
+    let place = vp8::Place { picture_id: 32_760, tl0_picture_index: 255, ..vp8::Place::default() };
+    vp8::write_descriptor(&mut keyframe, true, &place);
     let header = vp8::FrameHeader { keyframe: true, shown: true, first_partition: 900, size: Some((640, 360)) };
     let at = vp8::parse(&keyframe).expect("a descriptor was written").descriptor.len;
     header.write(&mut keyframe[at..]);
@@ -22,6 +24,51 @@ pub fn vp8(bytes: &[u8]) {
     assert!(!packet.starts_keyframe() || packet.starts_frame());
     assert!(packet.descriptor.picture_id.is_none_or(|id| id.value() < 1 << 15));
     payload(Codec::Vp8, bytes);
+}
+
+pub fn vp9_seeds() -> Vec<Vec<u8>> {
+    let sizes = Some([(320, 180), (640, 360), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]);
+    let picture = vp9::GroupPicture { temporal: 1, switching_up: true, references: vp9::Differences::new(&[1, 2]) };
+    let structure = vp9::Structure { spatial_layers: 2, sizes, group: vec![picture; 3] };
+    let keyframe = vp9::Descriptor {
+        picture_id: Some(vp8::PictureId::Long(32_760)),
+        starts_frame: true,
+        layer: Some(vp9::LayerIndices::default()),
+        tl0_picture_index: Some(255),
+        structure: Some(Box::new(structure)),
+        ..vp9::Descriptor::default()
+    };
+    let flexible = vp9::Descriptor {
+        inter_picture: true,
+        flexible: true,
+        references: vp9::Differences::new(&[1, 2, 127]),
+        structure: None,
+        ..keyframe.clone()
+    };
+    [keyframe, flexible]
+        .map(|descriptor| {
+            let mut bytes = vec![0x55; 80];
+            let at = descriptor.write(&mut bytes);
+            vp9::FrameHeader { keyframe: true, shown: true, size: Some((640, 360)) }.write(&mut bytes[at..]);
+            bytes
+        })
+        .to_vec()
+}
+
+pub fn vp9(bytes: &[u8]) {
+    let _ = vp9::FrameHeader::parse(bytes);
+    let Some(packet) = vp9::parse(bytes) else { return };
+    let descriptor = &packet.descriptor;
+    assert!((1..=bytes.len()).contains(&descriptor.len));
+    assert!(!packet.starts_keyframe() || packet.starts_picture());
+    let mut written = vec![0; bytes.len() + 8];
+    let len = descriptor.write(&mut written);
+    let again = vp9::Descriptor::parse(&written[..len]).expect("what was written is read");
+    assert_eq!(vp9::Descriptor { len: descriptor.len, ..again }, *descriptor);
+    for marker in [false, true] {
+        let _ = (Layer::of_vp8(bytes, marker), Layer::of_vp9(bytes, marker), Layer::of_h264(bytes, marker));
+    }
+    payload(Codec::Vp9, bytes);
 }
 
 pub fn h264_seeds() -> Vec<Vec<u8>> {

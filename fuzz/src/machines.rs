@@ -11,13 +11,14 @@ use throng::rtp::header::Header;
 
 /// One packet: step, sequence number, RTP time, what it is, length of its payload, payload.
 pub fn stream_seeds() -> Vec<Vec<u8>> {
-    [Codec::Opus, Codec::Vp8, Codec::H264]
+    Codec::ALL
         .into_iter()
         .map(|codec| {
             let payload: &[u8] = match codec {
                 Codec::Opus => &[0x78, 1, 2, 3],
                 Codec::Vp8 => &[0x90, 0x80, 0x81, 0, 0x10, 0, 0, 0x9D, 1, 0x2A, 0, 2, 0, 1],
                 Codec::H264 => &[0x65, 0x88, 0x84, 0],
+                Codec::Vp9 => &[0x88, 0x81, 0, 0x82, 0x49, 0x83, 0x42],
             };
             let mut bytes = vec![codec as u8];
             for index in 0..8_u8 {
@@ -31,7 +32,7 @@ pub fn stream_seeds() -> Vec<Vec<u8>> {
 
 pub fn stream(bytes: &[u8]) {
     let mut numbers = Numbers(bytes);
-    let codec = [Codec::Opus, Codec::Vp8, Codec::H264][usize::from(numbers.byte() % 3)];
+    let codec = Codec::ALL[usize::from(numbers.byte()) % Codec::ALL.len()];
     let mut stream = Stream::new(expect(codec), 1, Some(2));
     let mut now = Instant::from_secs(1);
     while !numbers.is_empty() {

@@ -25,15 +25,20 @@ pub enum Codec {
     Vp8,
     /// RFC 6184, packetization-mode 1.
     H264,
+    /// RFC 9628.
+    Vp9,
 }
 
 impl Codec {
+    /// Every codec, those of a kind in the order in which throng prefers them.
+    pub const ALL: [Self; 4] = [Self::Opus, Self::Vp8, Self::H264, Self::Vp9];
+
     /// Audio or video.
     #[must_use]
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Opus => MediaKind::Audio,
-            Self::Vp8 | Self::H264 => MediaKind::Video,
+            Self::Vp8 | Self::H264 | Self::Vp9 => MediaKind::Video,
         }
     }
 
@@ -42,7 +47,7 @@ impl Codec {
     pub const fn clock_rate(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Vp8 | Self::H264 => 90_000,
+            Self::Vp8 | Self::H264 | Self::Vp9 => 90_000,
         }
     }
 
@@ -53,13 +58,14 @@ impl Codec {
             Self::Opus => "opus",
             Self::Vp8 => "VP8",
             Self::H264 => "H264",
+            Self::Vp9 => "VP9",
         }
     }
 
     /// The codec of an rtpmap encoding name, whatever its case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Opus, Self::Vp8, Self::H264].into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 }
 

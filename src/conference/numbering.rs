@@ -16,6 +16,7 @@ pub fn codec_parameters(codec: Codec) -> CodecParameters {
         Codec::Opus => (111, None, Feedback { twcc: true, ..Feedback::default() }),
         Codec::Vp8 => (96, Some(97), video),
         Codec::H264 => (102, Some(103), video),
+        Codec::Vp9 => (98, Some(99), video),
     };
     CodecParameters { codec, payload_type, rtx_payload_type, feedback }
 }
@@ -23,7 +24,7 @@ pub fn codec_parameters(codec: Codec) -> CodecParameters {
 /// Every codec of a kind, in order of preference.
 #[must_use]
 pub fn codecs(kind: MediaKind) -> Vec<CodecParameters> {
-    let of_kind = [Codec::Opus, Codec::Vp8, Codec::H264].into_iter().filter(|codec| codec.kind() == kind);
+    let of_kind = Codec::ALL.into_iter().filter(|codec| codec.kind() == kind);
     of_kind.map(codec_parameters).collect()
 }
 
@@ -48,7 +49,7 @@ mod tests {
         let mut numbers: Vec<u8> =
             codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx_payload_type)).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, [96, 97, 102, 103, 111]);
+        assert_eq!(numbers, [96, 97, 98, 99, 102, 103, 111]);
         let (audio, video) = (extensions(MediaKind::Audio), extensions(MediaKind::Video));
         assert!(video.iter().all(|(id, uri)| audio.get(id) == Some(uri)), "one id means one extension on a transport");
         assert_eq!(audio.len(), video.len() + 1);

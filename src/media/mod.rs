@@ -7,6 +7,7 @@ mod keyframes;
 mod packetise;
 pub mod payload;
 mod rtp_clock;
+pub mod scalability;
 mod sizes;
 pub mod source;
 pub mod stamp;

@@ -1,26 +1,37 @@
-//! A picture of a given size, cut into the payloads of its RTP packets.
+//! A picture of a given size, cut into the payloads of its RTP packets, one spatial layer after the other.
 //!
 //! All packets of a frame are equally long but for the last one, so that a kernel can segment them (UDP GSO). The first
-//! packet carries the stamp: behind the VP8 frame header, or behind the H.264 slice header, where an SFU never looks.
-//! An H.264 keyframe opens with a STAP-A of SPS, PPS and an SEI (user_data_unregistered) that carries the stamp and is
-//! filled up to the length of the packets after it; its IDR slice follows. A reader searches any packet that it opens.
+//! packet carries the stamp: behind the frame header of VP8 or VP9, or behind the H.264 slice header, where an SFU never
+//! looks. Each spatial layer has a stamp of its own, so that what is left of a picture can be checked. A reader searches
+//! any packet that it opens.
 
-use super::payload::{END_EVERY, MAX_PAYLOAD, MAX_PREFIX, Payload};
+mod h264;
+mod vp8;
+mod vp9;
+
+use super::payload::{END_EVERY, MAX_PAYLOAD, MAX_PREFIX, PERIOD, Payload};
+use super::scalability::Unit;
+use super::source::VideoSource;
 use super::stamp::{STAMP_LEN, Stamp};
 use crate::conference::Codec;
-use crate::rtp::h264::{self, headers};
-use crate::rtp::vp8;
+use h264::H264;
+use vp8::Vp8;
+use vp9::Vp9;
 
 /// From one frame's filler to the next one's: 37 and the 128 possible beginnings have no common divisor, so 128 frames
 /// in a row begin differently.
 const FILLER_STEP: usize = END_EVERY * 37;
+/// From one spatial layer's filler to the next one's of the same picture.
+const LAYER_STEP: usize = END_EVERY * 11;
 
 /// Cuts the pictures of one stream.
 pub(super) enum Packetiser {
     /// RFC 7741.
-    Vp8 { size: (u16, u16), picture_id: u16, tl0_picture_index: u8 },
+    Vp8(Vp8),
+    /// RFC 9628.
+    Vp9(Box<Vp9>),
     /// RFC 6184.
-    H264 { sps: [u8; headers::MAX_SPS_LEN], sps_len: usize, since_idr: u32, idr_id: u32 },
+    H264(Box<H264>),
 }
 
 /// A prefix in the making; the stamp, where there is one, is its end.
@@ -40,159 +51,107 @@ impl Prefix {
         self.len += bytes.len();
     }
 
+    /// What `write` writes to the front of the free bytes; it says how many.
+    fn put_with(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
+        self.len += write(&mut self.bytes[self.len..]);
+    }
+
     fn reserve_stamp(&mut self) {
         self.len += STAMP_LEN;
         self.stamped = true;
     }
 }
 
+/// Which packet of a frame it is.
+struct Cut {
+    /// Its index.
+    index: usize,
+    /// Bytes of payload in each packet but the last.
+    length: usize,
+    /// Whether nothing comes after it.
+    last: bool,
+    /// Bytes of the whole frame.
+    bytes: usize,
+}
+
 impl Packetiser {
-    /// For pictures of this size. `luck` decides where picture id and TL0PICIDX begin, so that they wrap in any run.
-    pub(super) fn new(codec: Codec, width: u32, height: u32, fps: f64, luck: u64) -> Self {
+    /// For the pictures of a source. `luck` decides where picture id and TL0PICIDX begin, so that they wrap in any run.
+    pub(super) fn new(codec: Codec, source: &VideoSource, luck: u64) -> Self {
         match codec {
-            Codec::H264 => {
-                let mut sps = [0; headers::MAX_SPS_LEN];
-                let sps_len = headers::write_sps(width, height, fps, &mut sps);
-                Self::H264 { sps, sps_len, since_idr: 0, idr_id: 0 }
-            }
-            Codec::Vp8 | Codec::Opus => Self::Vp8 {
-                size: (width as u16, height as u16),
-                picture_id: luck as u16 & 0x7FFF,
-                tl0_picture_index: (luck >> 16) as u8,
-            },
+            Codec::H264 => Self::H264(Box::new(H264::new(source))),
+            Codec::Vp9 => Self::Vp9(Box::new(Vp9::new(source, luck))),
+            Codec::Vp8 | Codec::Opus => Self::Vp8(Vp8::new(source, luck)),
         }
     }
 
-    /// Cuts a picture of about `bytes` bytes of payload (never fewer than its headers need) into `packets`, which is
-    /// cleared first, and stamps it. Says how many bytes it took.
-    pub(super) fn cut(&mut self, keyframe: bool, bytes: usize, stamp: Stamp, packets: &mut Vec<Payload>) -> usize {
-        packets.clear();
-        let length = self.packet_length(keyframe, bytes);
-        let mut filler_at = self.filler_start(keyframe, length, stamp.frame);
+    /// Cuts a frame of about `bytes` bytes of payload (never fewer than its headers need), adds it to `packets`, and stamps
+    /// it. Says how many bytes it took.
+    pub(super) fn cut(&mut self, unit: &Unit, bytes: usize, stamp: Stamp, packets: &mut Vec<Payload>) -> usize {
+        let first = packets.len();
+        let fewest = self.fewest(unit);
+        let length = self.packet_length(unit, bytes, fewest);
+        let mut filler_at = self.filler_start(unit, length, stamp.frame);
         let mut crc = crc32fast::Hasher::new();
         let (mut left, mut taken) = (bytes, 0);
-        while packets.len() < self.fewest(keyframe) || left > 0 {
-            let prefix = self.prefix(keyframe, packets.len(), length, left <= length, bytes);
+        while packets.len() < first + fewest || left > 0 {
+            let cut = Cut { index: packets.len() - first, length, last: left <= length, bytes };
+            let prefix = self.prefix(unit, &cut);
             let take = length.min(left).max(prefix.len + 1);
             let payload = Payload::new(&prefix.bytes[..prefix.len], filler_at, take - prefix.len);
-            debug_assert_eq!(prefix.stamped, packets.is_empty());
+            debug_assert_eq!(prefix.stamped, cut.index == 0);
             crc.update(payload.filler());
             packets.push(payload);
             filler_at += take - prefix.len;
             taken += take;
             left = left.saturating_sub(take);
         }
-        packets[0].stamp(&Stamp { frame_bytes: taken as u32, payload_crc: crc.finalize(), ..stamp });
-        self.count(keyframe);
+        packets[first].stamp(&Stamp { frame_bytes: taken as u32, payload_crc: crc.finalize(), ..stamp });
+        self.count(unit);
         taken
     }
 
-    /// The fewest packets of a picture: an H.264 keyframe has its parameter sets apart.
-    fn fewest(&self, keyframe: bool) -> usize {
-        if keyframe && matches!(self, Self::H264 { .. }) { 2 } else { 1 }
+    /// The fewest packets of a frame: an H.264 keyframe has its parameter sets apart.
+    fn fewest(&self, unit: &Unit) -> usize {
+        if unit.keyframe && matches!(self, Self::H264(_)) { 2 } else { 1 }
     }
 
     /// Bytes of payload in each packet but the last.
-    fn packet_length(&self, keyframe: bool, bytes: usize) -> usize {
-        let packets = bytes.div_ceil(MAX_PAYLOAD).max(self.fewest(keyframe));
+    fn packet_length(&self, unit: &Unit, bytes: usize, fewest: usize) -> usize {
+        let packets = bytes.div_ceil(MAX_PAYLOAD).max(fewest);
         let length = bytes.div_ceil(packets);
         match self {
-            Self::H264 { sps_len, .. } if keyframe => {
-                let before = sei_at(*sps_len);
-                let length = length.max(before + headers::sei_prefix_len(STAMP_LEN) + STAMP_LEN + 1);
-                // An SEI's size is written in bytes of up to 255, so some lengths do not exist.
-                if sei_user_bytes(length - before).is_some() { length } else { length + 1 }
-            }
+            Self::H264(h264) if unit.keyframe => h264.keyframe_length(length),
             _ => length,
         }
     }
 
-    /// Where a picture's filler begins: anywhere, but so that the SEI of an H.264 keyframe ends in its trailing bits.
-    fn filler_start(&self, keyframe: bool, length: usize, frame: u32) -> usize {
-        let at = frame as usize % super::payload::PERIOD * FILLER_STEP;
+    /// Where a frame's filler begins: anywhere, but so that the SEI of an H.264 keyframe ends in its trailing bits.
+    fn filler_start(&self, unit: &Unit, length: usize, frame: u32) -> usize {
+        let at = frame as usize % PERIOD * FILLER_STEP + usize::from(unit.spatial) * LAYER_STEP;
         match self {
-            Self::H264 { sps_len, .. } if keyframe => {
-                let user = sei_user_bytes(length - sei_at(*sps_len)).expect("packet_length chose a length that exists");
-                at + END_EVERY - (user + 1 - STAMP_LEN) % END_EVERY
-            }
+            Self::H264(h264) if unit.keyframe => at + h264.sei_offset(length),
             _ => at,
         }
     }
 
-    fn prefix(&self, keyframe: bool, index: usize, length: usize, last: bool, bytes: usize) -> Prefix {
+    fn prefix(&self, unit: &Unit, cut: &Cut) -> Prefix {
         let mut prefix = Prefix::new();
         match self {
-            Self::Vp8 { size, picture_id, tl0_picture_index } => {
-                vp8::write_descriptor(&mut prefix.bytes, index == 0, *picture_id, *tl0_picture_index);
-                prefix.len = vp8::DESCRIPTOR_LEN;
-                if index == 0 {
-                    let first_partition = (bytes / 2).min(0x7_FFFF) as u32;
-                    let header =
-                        vp8::FrameHeader { keyframe, shown: true, first_partition, size: keyframe.then_some(*size) };
-                    prefix.len += header.write(&mut prefix.bytes[prefix.len..]);
-                    prefix.reserve_stamp();
-                }
-            }
-            Self::H264 { sps, sps_len, .. } if keyframe && index == 0 => {
-                parameter_sets(&mut prefix, &sps[..*sps_len], length);
-            }
-            Self::H264 { since_idr, idr_id, .. } => {
-                let slice = headers::slice(keyframe, *since_idr, *idr_id);
-                let starts = index + 1 == self.fewest(keyframe);
-                if !(starts && last) {
-                    prefix.put(&h264::fragment_prefix(slice[0], starts, last));
-                }
-                if starts {
-                    prefix.put(&slice[usize::from(!last)..]);
-                    if !keyframe {
-                        prefix.reserve_stamp();
-                    }
-                }
-            }
+            Self::Vp8(vp8) => vp8.prefix(unit, cut, &mut prefix),
+            Self::Vp9(vp9) => vp9.prefix(unit, cut, &mut prefix),
+            Self::H264(h264) => h264.prefix(unit, cut, &mut prefix),
         }
         prefix
     }
 
-    /// Moves on to the next picture.
-    fn count(&mut self, keyframe: bool) {
+    /// The frame is cut: moves on to the next one.
+    fn count(&mut self, unit: &Unit) {
         match self {
-            Self::Vp8 { picture_id, tl0_picture_index, .. } => {
-                *picture_id = (*picture_id + 1) & 0x7FFF;
-                *tl0_picture_index = tl0_picture_index.wrapping_add(1);
-            }
-            Self::H264 { since_idr, idr_id, .. } => {
-                *since_idr = if keyframe { 1 } else { since_idr.wrapping_add(1) };
-                *idr_id = idr_id.wrapping_add(u32::from(keyframe));
-            }
+            Self::Vp8(vp8) => vp8.count(unit),
+            Self::Vp9(vp9) => vp9.count(unit),
+            Self::H264(h264) => h264.count(unit),
         }
     }
-}
-
-/// STAP-A header, SPS, PPS and the beginning of the SEI, of a packet of `length` bytes.
-fn parameter_sets(prefix: &mut Prefix, sps: &[u8], length: usize) {
-    let sei = length - sei_at(sps.len());
-    let user = sei_user_bytes(sei).expect("packet_length chose a length that exists");
-    prefix.put(&[h264::aggregate_header()]);
-    for nal in [sps, &headers::PPS_NAL] {
-        prefix.put(&(nal.len() as u16).to_be_bytes());
-        prefix.put(nal);
-    }
-    prefix.put(&(sei as u16).to_be_bytes());
-    prefix.len += headers::write_sei_prefix(user, &mut prefix.bytes[prefix.len..]);
-    prefix.reserve_stamp();
-}
-
-/// Bytes of a STAP-A before its third NAL unit.
-const fn sei_at(sps_len: usize) -> usize {
-    1 + 2 + sps_len + 2 + headers::PPS_NAL.len() + 2
-}
-
-/// The user's bytes in an SEI of `sei` bytes (trailing bits included), where such an SEI exists.
-fn sei_user_bytes(sei: usize) -> Option<usize> {
-    // NAL header, type and trailing bits take 3; n bytes of message take n / 255 + 1 of size besides.
-    let with_size = sei.checked_sub(4)?;
-    let message = with_size - with_size / 256;
-    (with_size % 256 != 255).then(|| message.checked_sub(headers::SEI_UUID.len())).flatten()
 }
 
 #[cfg(test)]

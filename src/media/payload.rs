@@ -7,7 +7,7 @@
 
 use super::stamp::{STAMP_LEN, Stamp};
 use crate::conference::Codec;
-use crate::rtp::{h264, vp8};
+use crate::rtp::{h264, vp8, vp9};
 use std::sync::Arc;
 
 /// The most bytes of payload in one packet. 1,200 bytes of UDP payload hold 12 of RTP header, 32 of header extensions,
@@ -142,6 +142,7 @@ pub fn filler_of(codec: Codec, payload: &[u8]) -> &[u8] {
         Codec::Opus => after_stamp(payload.get(1..).unwrap_or_default()),
         Codec::Vp8 => vp8_filler(payload).unwrap_or_default(),
         Codec::H264 => h264_filler(payload).unwrap_or_default(),
+        Codec::Vp9 => vp9_filler(payload).unwrap_or_default(),
     }
 }
 
@@ -159,6 +160,15 @@ fn vp8_filler(payload: &[u8]) -> Option<&[u8]> {
     let frame = &payload[packet.descriptor.len..];
     match packet.header {
         Some(header) => frame.get(vp8::FrameHeader::len(header.keyframe)..).map(after_stamp),
+        None => Some(frame),
+    }
+}
+
+fn vp9_filler(payload: &[u8]) -> Option<&[u8]> {
+    let packet = vp9::parse(payload)?;
+    let frame = &payload[packet.descriptor.len..];
+    match packet.header {
+        Some(header) => frame.get(vp9::FrameHeader::len(header.keyframe)..).map(after_stamp),
         None => Some(frame),
     }
 }
@@ -208,7 +218,7 @@ mod tests {
     proptest! {
         #[test]
         fn filler_of_arbitrary_bytes_never_fails(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            for codec in [Codec::Opus, Codec::Vp8, Codec::H264] {
+            for codec in Codec::ALL {
                 prop_assert!(filler_of(codec, &bytes).len() <= bytes.len());
                 let _ = frame_crc_update(codec, 7, &bytes);
             }

@@ -27,16 +27,17 @@ impl Sizes {
         Self { model, rng, owed: 0.0 }
     }
 
-    /// Bytes that the next frame should take, where the mean frame takes `mean`.
-    pub(super) fn next(&mut self, mean: f64, keyframe: bool) -> usize {
-        let nominal = if keyframe { self.model.key_ratio } else { 1.0 };
+    /// Bytes that the next picture should take, where the mean one takes `mean` and one in its place of the pattern
+    /// `weight` times that.
+    pub(super) fn next(&mut self, mean: f64, weight: f64, keyframe: bool) -> usize {
+        let nominal = if keyframe { self.model.key_ratio } else { weight };
         let relative = nominal + dist::laplace(&mut self.rng, self.model.noise) - self.owed * REPAY;
         (relative.max(SMALLEST) * mean).round() as usize
     }
 
-    /// Notes what the frame took in the end, packet headers included.
-    pub(super) fn spend(&mut self, mean: f64, bytes: usize) {
-        self.owed += bytes as f64 / mean - 1.0;
+    /// Notes what the picture took in the end, packet headers included.
+    pub(super) fn spend(&mut self, mean: f64, weight: f64, bytes: usize) {
+        self.owed += bytes as f64 / mean - weight;
     }
 }
 
@@ -49,8 +50,8 @@ mod tests {
         let mut sizes = Sizes::new(model, Seed::new(3).rng());
         (0..frames)
             .map(|frame| {
-                let bytes = sizes.next(1_000.0, frame % key_every == 0);
-                sizes.spend(1_000.0, bytes);
+                let bytes = sizes.next(1_000.0, 1.0, frame % key_every == 0);
+                sizes.spend(1_000.0, 1.0, bytes);
                 bytes
             })
             .collect()

@@ -4,6 +4,7 @@ use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::dist::Dist;
 use crate::media::payload::MAX_PAYLOAD;
+use crate::media::scalability::Scalability;
 use crate::media::stamp::STAMP_LEN;
 use crate::rtp::opus::Toc;
 use crate::rtp::vp8;
@@ -80,7 +81,7 @@ impl VideoSource {
     /// The lowest target that an encoder of these pictures can hold.
     #[must_use]
     pub fn smallest_bitrate(&self) -> Bitrate {
-        Bitrate((SMALLEST_FRAME * 8.0 * self.fps).ceil() as u64)
+        Bitrate((SMALLEST_FRAME * 8.0 * self.fps / self.scalability.smallest()).ceil() as u64)
     }
 
     fn check(&self, codec: Codec, bitrate: Bitrate) -> Result<(), String> {
@@ -104,10 +105,13 @@ impl VideoSource {
         if self.keyframe_interval.is_some_and(|interval| interval.is_zero()) {
             return Err("a keyframe interval is longer than zero; leave it out for keyframes on request".to_owned());
         }
+        self.check_layers(codec)?;
         let least = self.smallest_bitrate();
         if bitrate < least {
+            let layers =
+                if self.scalability == Scalability::NONE { String::new() } else { format!(" in {}", self.scalability) };
             return Err(format!(
-                "at {} fps the bitrate is at least {least}, not {bitrate}; or lower the fps",
+                "at {} fps{layers} the bitrate is at least {least}, not {bitrate}; or lower the fps",
                 self.fps
             ));
         }
@@ -119,6 +123,28 @@ impl VideoSource {
         }
         Ok(())
     }
+}
+
+impl VideoSource {
+    /// Whether the codec has these layers.
+    fn check_layers(&self, codec: Codec) -> Result<(), String> {
+        let mode = self.scalability;
+        if mode.spatial > 1 && !has_spatial_layers(codec) {
+            return Err(format!("{} has no spatial layers in one stream, so no {mode}", codec.name()));
+        }
+        let odd = |side: u32| side % (1 << (mode.spatial - 1)) != 0;
+        if odd(self.width) || odd(self.height) {
+            let size = format!("{}x{}", self.width, self.height);
+            return Err(format!("the lower layers of {mode} are halves, and {size} cannot be halved that often"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a codec has spatial layers in one stream.
+#[must_use]
+pub const fn has_spatial_layers(codec: Codec) -> bool {
+    matches!(codec, Codec::Vp9)
 }
 
 /// What depends on the kind of media.
@@ -165,6 +191,10 @@ pub struct VideoSource {
     pub frames: FrameModel,
     /// What the encoder's rate follows.
     pub rate_control: RateControl,
+    /// The layers of the one stream.
+    pub scalability: Scalability,
+    /// Whether VP9 names references in each packet (flexible mode) instead of once in a structure of its keyframes.
+    pub flexible: bool,
     /// The publisher sends nothing although it says that it does: what a broken camera looks like from outside.
     pub silent: bool,
 }
@@ -199,6 +229,8 @@ mod tests {
             keyframe_interval: None,
             frames: FrameModel { noise: 0.15, key_ratio: 6.0 },
             rate_control: RateControl::Remb,
+            scalability: Scalability::NONE,
+            flexible: false,
             silent: false,
         };
         change(&mut source);

@@ -7,6 +7,7 @@ use super::encoder::{Frame, Identity};
 use super::keyframes::Keyframes;
 use super::packetise::Packetiser;
 use super::rtp_clock::RtpClock;
+use super::scalability::Scalability;
 use super::sizes::Sizes;
 use super::source::{MediaPlan, RateControl, VideoSource};
 use super::stamp::Stamp;
@@ -35,6 +36,9 @@ pub(super) struct Video {
     muted: bool,
     clock: RtpClock,
     keyframes: Keyframes,
+    scalability: Scalability,
+    /// Pictures since the last keyframe.
+    since_key: u32,
     sizes: Sizes,
     packetiser: Packetiser,
 }
@@ -60,8 +64,10 @@ impl Video {
             muted: false,
             clock: RtpClock::new(start, seed.child("rtp time").bits() as u32, plan.codec.clock_rate()),
             keyframes: Keyframes::new(source.keyframe_interval),
+            scalability: source.scalability,
+            since_key: 0,
             sizes: Sizes::new(source.frames, seed.child("sizes").rng()),
-            packetiser: Packetiser::new(plan.codec, source.width, source.height, source.fps, luck),
+            packetiser: Packetiser::new(plan.codec, source, luck),
         }
     }
 
@@ -83,9 +89,24 @@ impl Video {
         let number = self.number;
         let stamp =
             Stamp { layer: 0, media, publisher, room, frame: number, frame_bytes: 0, due, left: None, payload_crc: 0 };
+        if keyframe {
+            self.since_key = 0;
+        }
         let mean = self.target.bps() as f64 / 8.0 / self.fps;
-        let bytes = self.packetiser.cut(keyframe, self.sizes.next(mean, keyframe), stamp, &mut frame.packets);
-        self.sizes.spend(mean, bytes);
+        let weight = self.scalability.weight(self.since_key);
+        let bytes = self.sizes.next(mean, weight, keyframe);
+        frame.packets.clear();
+        let mut taken = 0;
+        for unit in self.scalability.units(self.since_key) {
+            let bytes = match self.scalability.spatial {
+                1 => bytes,
+                _ => (bytes as f64 * self.scalability.share(unit.spatial)).round() as usize,
+            };
+            let stamp = Stamp { layer: unit.spatial, ..stamp };
+            taken += self.packetiser.cut(&unit, bytes, stamp, &mut frame.packets);
+        }
+        self.sizes.spend(mean, weight, taken);
+        self.since_key += 1;
         frame.describe(due, self.clock.at(due), number);
         (frame.keyframe, frame.marked) = (keyframe, true);
         self.slot += 1;

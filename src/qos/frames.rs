@@ -7,6 +7,7 @@
 //! packet came is nobody's to count here. At most [`OPEN`] frames are open.
 
 use super::references::{Place, References};
+use super::units::{Unit, Units};
 use crate::clock::{Duration, Instant};
 use std::collections::VecDeque;
 
@@ -17,7 +18,8 @@ const OPEN_AT_END: Duration = Duration::from_millis(500);
 /// Padding-only packets that are remembered, as they lie between frames and belong to none.
 const FILLERS: usize = 8;
 
-/// Bytes that a packet has of its own: a VP8 descriptor has 1 to 6 (RFC 7741 §4.2), an FU-A's headers 2 (RFC 6184 §5.8).
+/// Bytes that a packet has of its own: a VP8 descriptor has 1 to 6 (RFC 7741 §4.2), one of VP9 as many (RFC 9628 §4.2),
+/// an FU-A's headers 2 (RFC 6184 §5.8).
 const PACKET_OVERHEAD: i64 = 6;
 /// Bytes that a frame has besides: the aggregation of a keyframe's parameter sets (RFC 6184 §5.7.1), or a packet more.
 const FRAME_OVERHEAD: i64 = 16;
@@ -29,8 +31,10 @@ pub struct Timing {
     pub due: Instant,
     /// When its first packet left the publisher's network, where known.
     pub left: Option<Instant>,
-    /// Bytes of payload of the whole frame as it was sent.
+    /// Bytes of payload of the whole frame as it was sent; where a picture has several layers, of its layer.
     pub bytes: u32,
+    /// The layer, 0..=7.
+    pub layer: u8,
 }
 
 /// What an opened payload says.
@@ -42,6 +46,8 @@ pub struct Opened {
     pub keyframe: bool,
     /// The frame's place among others, in a first packet.
     pub place: Place,
+    /// What it refers to, where it says so itself, in the first packet of each layer.
+    pub unit: Option<Unit>,
     /// The frame's stamp, in a first packet.
     pub timing: Option<Timing>,
 }
@@ -84,8 +90,10 @@ pub struct Frame {
     pub first: Instant,
     /// When its last packet came.
     pub last: Instant,
-    /// What its stamp says.
+    /// What its stamps say: the lowest layer's times, and the bytes of all layers.
     pub timing: Option<Timing>,
+    /// A bit for each layer whose stamp was read.
+    stamped: u8,
     starts: bool,
     ends: bool,
     complete: bool,
@@ -105,6 +113,7 @@ impl Frame {
             first: piece.received,
             last: piece.received,
             timing: None,
+            stamped: 0,
             starts: false,
             ends: false,
             complete: false,
@@ -132,12 +141,25 @@ impl Frame {
         self.last = self.last.max(piece.received);
         if let Some(opened) = piece.opened {
             self.keyframe |= opened.keyframe;
-            self.timing = self.timing.or(opened.timing);
+            self.note(opened.timing);
             if opened.starts && piece.number == self.low {
                 (self.starts, self.place) = (true, opened.place);
             }
         }
         contradicts
+    }
+
+    fn note(&mut self, timing: Option<Timing>) {
+        let Some(new) = timing else { return };
+        let bit = 1u8 << (new.layer & 7);
+        if self.stamped & bit != 0 {
+            return;
+        }
+        self.stamped |= bit;
+        self.timing = Some(match self.timing {
+            Some(old) => Timing { bytes: old.bytes.saturating_add(new.bytes), ..old },
+            None => new,
+        });
     }
 
     const fn is_whole(&self) -> bool {
@@ -174,6 +196,7 @@ pub enum Event {
 pub struct Frames {
     open: VecDeque<Frame>,
     references: References,
+    units: Units,
     /// Last sequence number of the newest decoded frame.
     decoded_end: Option<i64>,
     /// The newest frame that left: its last sequence number, whether it was whole, and its place.
@@ -193,6 +216,9 @@ impl Frames {
             return;
         }
         let index = self.place_of(piece);
+        if let Some(unit) = piece.opened.and_then(|opened| opened.unit) {
+            self.units.handle_unit(piece.rtp_time, unit);
+        }
         let frame = &mut self.open[index];
         if frame.take(piece) {
             self.tear(index);
@@ -239,6 +265,7 @@ impl Frames {
     /// The stream ended: what is still open and old enough never became decodable.
     pub fn finish(&mut self, now: Instant) {
         while let Some(frame) = self.open.pop_front() {
+            self.units.forget(frame.rtp_time);
             if now.saturating_since(frame.first) >= OPEN_AT_END || !self.open.is_empty() {
                 self.events.push_back(Event::Undecodable(frame));
             }
@@ -259,7 +286,9 @@ impl Frames {
     /// Bytes that it holds on the heap.
     #[cfg(test)]
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.open.capacity() * size_of::<Frame>() + self.events.capacity() * size_of::<Event>()
+        self.units.heap_bytes()
+            + self.open.capacity() * size_of::<Frame>()
+            + self.events.capacity() * size_of::<Event>()
     }
 
     /// The index of the frame that `piece` belongs to, which is opened if need be.
@@ -344,14 +373,12 @@ impl Frames {
     fn resolve(&mut self, at: Instant, floor: i64) {
         let mut index = 0;
         while let Some(&frame) = self.open.get(index) {
-            if frame.complete {
-                let adjacent = self.decoded_end.is_some_and(|end| self.follows(end, frame.low));
-                if self.references.allow(frame.keyframe, &frame.place, adjacent) {
-                    (0..index).for_each(|_| self.skip_front());
-                    self.decode_front(at);
-                    index = 0;
-                    continue;
-                }
+            // A lower layer may come after a higher one that looked like the whole picture.
+            if frame.complete && frame.is_whole() && self.allows(&frame) {
+                (0..index).for_each(|_| self.skip_front());
+                self.decode_front(at);
+                index = 0;
+                continue;
             }
             if index == 0 && self.is_hopeless(&frame, floor) {
                 self.give_up_front(at);
@@ -359,6 +386,13 @@ impl Frames {
             }
             index += 1;
         }
+    }
+
+    fn allows(&self, frame: &Frame) -> bool {
+        self.units.allow(frame.rtp_time).unwrap_or_else(|| {
+            let adjacent = self.decoded_end.is_some_and(|end| self.follows(end, frame.low));
+            self.references.allow(frame.keyframe, &frame.place, adjacent)
+        })
     }
 
     /// Whether the oldest open frame can never be decoded, with everything below `floor` settled.
@@ -374,6 +408,9 @@ impl Frames {
     }
 
     fn decode_front(&mut self, at: Instant) {
+        if let Some(frame) = self.open.front() {
+            self.units.handle_decoded(frame.rtp_time, frame.keyframe);
+        }
         let Some(frame) = self.take_front() else { return };
         self.references.handle_decoded(frame.keyframe, &frame.place);
         self.decoded_end = Some(frame.high);
@@ -387,9 +424,12 @@ impl Frames {
     }
 
     fn give_up_front(&mut self, at: Instant) {
+        // Of a picture that says nothing of itself, the base pictures after it will tell whether it was needed.
+        let named = self.open.front().and_then(|frame| self.units.is_base(frame.rtp_time));
         let Some(frame) = self.take_front() else { return };
         self.events.push_back(Event::Undecodable(frame));
-        if frame.place.is_base() {
+        let base = if self.units.is_used() { named == Some(true) } else { frame.place.is_base() };
+        if base {
             self.references.break_off();
             self.events.push_back(Event::Blocked(at));
         }
@@ -397,6 +437,7 @@ impl Frames {
 
     fn take_front(&mut self) -> Option<Frame> {
         let frame = self.open.pop_front()?;
+        self.units.forget(frame.rtp_time);
         if let Some((end, true, before)) = self.gone
             && frame.complete
             && self.follows(end, frame.low)

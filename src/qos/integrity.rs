@@ -78,7 +78,7 @@ impl TimeOrder {
     }
 }
 
-/// The checksum of one frame that is opened whole, packet by packet in order.
+/// The checksums of one picture that is opened whole, packet by packet in order: one a layer, each with its own stamp.
 #[derive(Clone, Copy, Debug)]
 pub struct WholeFrame {
     codec: Codec,
@@ -101,7 +101,7 @@ impl WholeFrame {
         self.rtp_time
     }
 
-    /// Takes a packet of the frame, the stamped one first. `None`: go on. `Some`: stop, the frame ended or came out of
+    /// Takes a packet of the picture, a stamped one first. `None`: go on. `Some`: stop, the frame ended or came out of
     /// order; the instant at which it was due when its checksum is wrong.
     pub fn handle_packet(
         &mut self,
@@ -112,7 +112,13 @@ impl WholeFrame {
     ) -> Option<Option<Instant>> {
         match (self.next, stamp) {
             (None, Some(stamp)) => self.expected = Some((stamp.payload_crc, stamp.due)),
-            (Some(next), _) if next == number => {}
+            (Some(next), Some(stamp)) if next == number => {
+                if let Some(wrong) = self.wrong() {
+                    return Some(Some(wrong));
+                }
+                (self.crc, self.expected) = (0, Some((stamp.payload_crc, stamp.due)));
+            }
+            (Some(next), None) if next == number => {}
             _ => return Some(None),
         }
         self.next = Some(number + 1);
@@ -120,7 +126,12 @@ impl WholeFrame {
         if !marker {
             return None;
         }
-        Some(self.expected.and_then(|(crc, due)| (crc != self.crc).then_some(due)))
+        Some(self.wrong())
+    }
+
+    /// When the layer at hand was due, if its checksum is wrong.
+    fn wrong(&self) -> Option<Instant> {
+        self.expected.and_then(|(crc, due)| (crc != self.crc).then_some(due))
     }
 }
 

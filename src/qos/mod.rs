@@ -16,3 +16,4 @@ pub mod nack;
 pub mod references;
 pub mod rtt;
 pub mod sequence;
+pub mod units;

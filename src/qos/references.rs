@@ -3,7 +3,7 @@
 //! VP8 with picture id, TL0PICIDX and temporal layer follows libwebrtc's rules (RtpVp8RefFinder): a keyframe needs nothing,
 //! a frame of the base layer the one whose TL0PICIDX is one less, a layer-sync frame only its base, any other frame the last
 //! of each lower layer with nothing missing between. Without all three, and for H.264, each frame needs the one
-//! before it. Frames are told in decoding order.
+//! before it. Frames that name what they refer to are `units`' business. Frames are told in decoding order.
 
 /// What a VP8 descriptor says of a frame's place among others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

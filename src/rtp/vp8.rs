@@ -1,7 +1,7 @@
 //! The VP8 payload format (RFC 7741 §4.2) and the beginning of a VP8 frame (RFC 6386 §9.1).
 //!
 //! Reads the payload descriptor of any packet, and of a frame's first packet whether it is a keyframe and how large.
-//! Writes the one descriptor that throng sends: 15-bit picture id, TL0PICIDX and TID, one temporal layer.
+//! Writes the one descriptor that throng sends: 15-bit picture id, TL0PICIDX, TID, Y and KEYIDX.
 //! It decodes nothing: what follows the frame header is none of its business.
 
 /// Bytes of the descriptor that [`write_descriptor`] writes.
@@ -174,16 +174,33 @@ impl FrameHeader {
     }
 }
 
-/// Writes the descriptor of a packet of a single-layer stream to the front of `out`: partition 0, `starts_frame` in its
-/// first packet, the lower 15 bits of `picture_id`, TL0PICIDX, TID 0: every reader takes such a frame
-/// for one of the base layer.
+/// Where a frame stands among others, as [`write_descriptor`] says it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// Picture id; the lower 15 bits count.
+    pub picture_id: u16,
+    /// Number of the newest frame of the base layer (TL0PICIDX).
+    pub tl0_picture_index: u8,
+    /// Temporal layer, 0..=3 (TID).
+    pub temporal: u8,
+    /// It refers to the base layer only (Y).
+    pub sync: bool,
+    /// Nobody refers to it (N).
+    pub non_reference: bool,
+    /// Number of the newest keyframe; the lower 5 bits count (KEYIDX).
+    pub key_index: u8,
+}
+
+/// Writes the descriptor of a packet to the front of `out`: partition 0, `starts_frame` in its first packet, and every
+/// field of its place.
 ///
 /// # Panics
 /// When `out` is shorter than [`DESCRIPTOR_LEN`].
-pub fn write_descriptor(out: &mut [u8], starts_frame: bool, picture_id: u16, tl0_picture_index: u8) {
-    let [high, low] = picture_id.to_be_bytes();
-    let first = 0x80 | u8::from(starts_frame) << 4;
-    out[..DESCRIPTOR_LEN].copy_from_slice(&[first, 0xE0, 0x80 | high, low, tl0_picture_index, 0]);
+pub fn write_descriptor(out: &mut [u8], starts_frame: bool, place: &Place) {
+    let [high, low] = place.picture_id.to_be_bytes();
+    let first = 0x80 | u8::from(place.non_reference) << 5 | u8::from(starts_frame) << 4;
+    let layer = place.temporal << 6 | u8::from(place.sync) << 5 | place.key_index & 0x1F;
+    out[..DESCRIPTOR_LEN].copy_from_slice(&[first, 0xF0, 0x80 | high, low, place.tl0_picture_index, layer]);
 }
 
 #[cfg(test)]
@@ -201,15 +218,22 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read(id in 0u16..0x8000, tl0: u8, starts: bool, keyframe: bool, width in 1u16..0x4000, part in 0u32..0x8_0000) {
+        fn what_is_written_is_read(
+            id in 0u16..0x8000, tl0: u8, starts: bool, keyframe: bool, width in 1u16..0x4000, part in 0u32..0x8_0000,
+            layer in (0u8..4, any::<bool>(), any::<bool>(), 0u8..32),
+        ) {
+            let (temporal, sync, non_reference, key_index) = layer;
+            let place = Place { picture_id: id, tl0_picture_index: tl0, temporal, sync, non_reference, key_index };
             let header = FrameHeader { keyframe, shown: true, first_partition: part, size: keyframe.then_some((width, 90)) };
             let mut bytes = [0; DESCRIPTOR_LEN + KEYFRAME_HEADER_LEN];
-            write_descriptor(&mut bytes, starts, id, tl0);
+            write_descriptor(&mut bytes, starts, &place);
             let len = DESCRIPTOR_LEN + header.write(&mut bytes[DESCRIPTOR_LEN..]);
             let packet = parse(&bytes[..len]).unwrap();
             prop_assert_eq!(packet.descriptor.picture_id, Some(PictureId::Long(id)));
             prop_assert_eq!(packet.descriptor.tl0_picture_index, Some(tl0));
-            prop_assert_eq!(packet.descriptor.temporal, Some((0, false)));
+            prop_assert_eq!(packet.descriptor.temporal, Some((temporal, sync)));
+            prop_assert_eq!(packet.descriptor.key_index, Some(key_index));
+            prop_assert_eq!(packet.descriptor.non_reference, non_reference);
             prop_assert_eq!(packet.descriptor.len, DESCRIPTOR_LEN);
             prop_assert_eq!(packet.header, starts.then_some(header));
             prop_assert_eq!(packet.starts_keyframe(), starts && keyframe);

@@ -277,6 +277,7 @@ pub(crate) fn codec_word(codec: Codec) -> &'static str {
         Codec::Opus => "opus",
         Codec::Vp8 => "vp8",
         Codec::H264 => "h264",
+        Codec::Vp9 => "vp9",
     }
 }
 

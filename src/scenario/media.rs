@@ -7,7 +7,10 @@ use super::section::{Section, Shape};
 use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::dist::Dist;
-use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, Talk, VideoSource};
+use crate::media::scalability::Scalability;
+use crate::media::source::{
+    AudioSource, FrameModel, MediaPlan, RateControl, Source, Talk, VideoSource, has_spatial_layers,
+};
 use crate::units::Bitrate;
 
 pub(crate) static AUDIO: Shape = Shape {
@@ -17,11 +20,24 @@ pub(crate) static AUDIO: Shape = Shape {
 };
 pub(crate) static VIDEO: Shape = Shape {
     name: "Media.video",
-    keys: &["kind", "codec", "bitrate", "size", "fps", "gop", "frame_model", "cc", "content", "silent"],
-    refused: &[
-        ("layers", "simulcast and SVC (`layers`) are not built yet: video has one layer"),
-        ("temporal", "temporal layers are not built yet"),
+    keys: &[
+        "kind",
+        "codec",
+        "bitrate",
+        "size",
+        "fps",
+        "gop",
+        "frame_model",
+        "cc",
+        "content",
+        "layers",
+        "flexible",
+        "silent",
     ],
+    refused: &[(
+        "temporal",
+        "temporal layers are part of `layers`: write layers = { mode = \"svc\", scalability = \"L1T3\" }",
+    )],
 };
 pub(crate) static NEITHER: Shape = Shape {
     name: "",
@@ -42,12 +58,14 @@ pub(crate) static NEITHER: Shape = Shape {
         "content",
         "silent",
         "layers",
+        "flexible",
     ],
     refused: &[],
 };
 pub(crate) static TALK: Shape = Shape { name: "Talk.on-off", keys: &["model", "on", "off"], refused: &[] };
 pub(crate) static FRAME_MODEL: Shape =
     Shape { name: "FrameModel.rfc8593", keys: &["kind", "noise", "key_ratio"], refused: &[] };
+pub(crate) static LAYERS: Shape = Shape { name: "Layers.svc", keys: &["mode", "scalability"], refused: &[] };
 
 /// Reads `[media.*]`, in the file's order.
 pub(crate) fn read(root: &Section<'_>) -> Vec<MediaPlan> {
@@ -115,9 +133,18 @@ fn read_talk(section: &Section<'_>) -> Option<Talk> {
 }
 
 fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
-    let later = [("vp9", "the codec `vp9` is not built yet"), ("av1", "the codec `av1` is not built yet")];
-    let codecs = [("vp8", Codec::Vp8), ("h264", Codec::H264)];
+    let later = [("av1", "the codec `av1` is not built yet")];
+    let codecs = [("vp8", Codec::Vp8), ("h264", Codec::H264), ("vp9", Codec::Vp9)];
     let codec = if section.has("codec") { section.choice("codec", &codecs, &later) } else { Some(Codec::Vp8) };
+    let codec = codec.unwrap_or(Codec::Vp8);
+    let flexible = section.bool("flexible");
+    if flexible.is_some() && codec != Codec::Vp9 {
+        section.fail(
+            "flexible",
+            "`flexible` is a mode of VP9's payload format",
+            "write codec = \"vp9\", or take it out",
+        );
+    }
     section.missing("size", "write the picture's size, as in size = \"1280x720\"");
     section.missing("bitrate", "write the encoder's target, as in bitrate = \"1.5Mbps\"");
     let (width, height) =
@@ -137,9 +164,36 @@ fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
         keyframe_interval: gop(section),
         frames: frame_model(section),
         rate_control: rate_control.unwrap_or(RateControl::Remb),
+        scalability: scalability(section, codec),
+        flexible: flexible.unwrap_or(false),
         silent: section.bool("silent").unwrap_or(false),
     };
-    checked(section, MediaPlan { name, codec: codec.unwrap_or(Codec::Vp8), bitrate, source: Source::Video(source) })
+    checked(section, MediaPlan { name, codec, bitrate, source: Source::Video(source) })
+}
+
+/// The layers of the one stream, as far as the codec has them.
+fn scalability(section: &Section<'_>, codec: Codec) -> Scalability {
+    let help = "write layers = { mode = \"svc\", scalability = \"L1T3\" }";
+    let Some(layers) = section.sub("layers", &LAYERS, help) else { return Scalability::NONE };
+    layers.missing("mode", help);
+    if layers.choice("mode", &[("svc", ())], &[("simulcast", "simulcast is not built yet")]).is_none() {
+        return Scalability::NONE;
+    }
+    layers.missing("scalability", help);
+    let modes: Vec<String> = Scalability::all()
+        .filter(|mode| mode.spatial == 1 || has_spatial_layers(codec))
+        .map(|mode| mode.to_string())
+        .collect();
+    let Some(name) = layers.text("scalability", help) else { return Scalability::NONE };
+    if modes.iter().any(|mode| mode == name) {
+        return Scalability::from_name(name).unwrap_or_default();
+    }
+    let message = match Scalability::from_name(name) {
+        Some(_) => format!("{} has no spatial layers in one stream, so no `{name}`", codec.name()),
+        None => format!("`{name}` is no scalability mode that throng knows"),
+    };
+    layers.fail("scalability", message, format!("write one of {}", modes.join(", ")));
+    Scalability::NONE
 }
 
 /// What an encoder could not send as it is written is refused; `media` knows its limits.

@@ -99,13 +99,17 @@ impl Section {
     }
 
     /// The payload types under which `codec` is listed, the best first: H.264 needs packetization-mode 1 (RFC 6184
-    /// §8.1), and its constrained baseline profile comes before the others.
+    /// §8.1), and its constrained baseline profile comes before the others; so does profile 0 of VP9 (RFC 9628 §6).
     #[must_use]
     pub fn codec(&self, codec: Codec) -> Option<&CodecParameters> {
         let rank = |parameters: &CodecParameters| {
             let format = self.format_parameters.get(&parameters.payload_type).map_or("", String::as_str).to_lowercase();
             let mode = codec != Codec::H264 || format.contains("packetization-mode=1");
-            let profile = codec != Codec::H264 || format.contains("profile-level-id=42e0");
+            let profile = match codec {
+                Codec::H264 => format.contains("profile-level-id=42e0"),
+                Codec::Vp9 => !format.contains("profile-id=") || format.contains("profile-id=0"),
+                Codec::Opus | Codec::Vp8 => true,
+            };
             (!mode, !profile)
         };
         self.codecs.iter().filter(|parameters| parameters.codec == codec).min_by_key(|parameters| rank(parameters))

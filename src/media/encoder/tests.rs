@@ -3,6 +3,7 @@ use crate::clock::Duration;
 use crate::conference::Codec;
 use crate::dist::Dist;
 use crate::media::payload::{MAX_PAYLOAD, frame_crc_update};
+use crate::media::scalability::Scalability;
 use crate::media::source::{AudioSource, FrameModel, RateControl, Talk, VideoSource};
 use crate::media::{Found, Stamp};
 use crate::rtp::{opus, vp8};
@@ -26,6 +27,8 @@ fn camera(codec: Codec, kbps: u64) -> MediaPlan {
         keyframe_interval: None,
         frames: FrameModel { noise: 0.15, key_ratio: 6.0 },
         rate_control: RateControl::Remb,
+        scalability: Scalability::NONE,
+        flexible: false,
         silent: false,
     };
     let bitrate = Bitrate::from_kbps(kbps);

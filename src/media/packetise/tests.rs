@@ -1,7 +1,10 @@
 use super::*;
 use crate::clock::Instant;
 use crate::media::payload::{filler_of, frame_crc_update};
+use crate::media::scalability::Scalability;
+use crate::media::source::{FrameModel, RateControl};
 use crate::media::stamp::Found;
+use crate::rtp::{h264, vp8, vp9};
 use proptest::prelude::*;
 
 fn stamp(frame: u32) -> Stamp {
@@ -20,8 +23,37 @@ fn opened(packets: &[Payload]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn codec_of(h264: bool) -> Codec {
-    if h264 { Codec::H264 } else { Codec::Vp8 }
+/// Pictures of 640 × 360 in a mode.
+fn source(mode: Scalability, flexible: bool) -> VideoSource {
+    VideoSource {
+        width: 640,
+        height: 360,
+        fps: 30.0,
+        keyframe_interval: None,
+        frames: FrameModel { noise: 0.15, key_ratio: 6.0 },
+        rate_control: RateControl::Remb,
+        scalability: mode,
+        flexible,
+        silent: false,
+    }
+}
+
+fn packetiser(codec: Codec, luck: u64) -> Packetiser {
+    Packetiser::new(codec, &source(Scalability::NONE, false), luck)
+}
+
+/// The only frame of a picture without layers.
+fn alone(keyframe: bool) -> Unit {
+    Scalability::NONE.units(u32::from(!keyframe)).next().unwrap()
+}
+
+fn any_video() -> impl Strategy<Value = Codec> {
+    prop_oneof![Just(Codec::Vp8), Just(Codec::H264), Just(Codec::Vp9)]
+}
+
+fn any_mode(spatial: bool) -> impl Strategy<Value = Scalability> {
+    let modes: Vec<Scalability> = Scalability::all().filter(|mode| spatial || mode.spatial == 1).collect();
+    prop::sample::select(modes)
 }
 
 /// Puts NAL units together again as RFC 6184 receivers do.
@@ -44,10 +76,9 @@ fn nals(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 proptest! {
     #[test]
-    fn a_picture_is_cut_stamped_and_verified(h264: bool, keyframe: bool, bytes in 0usize..200_000, frame: u32) {
-        let codec = codec_of(h264);
+    fn a_picture_is_cut_stamped_and_verified(codec in any_video(), keyframe: bool, bytes in 0usize..200_000, frame: u32) {
         let mut packets = Vec::new();
-        let taken = Packetiser::new(codec, 1_280, 720, 30.0, 9).cut(keyframe, bytes, stamp(frame), &mut packets);
+        let taken = packetiser(codec, 9).cut(&alone(keyframe), bytes, stamp(frame), &mut packets);
         let opened = opened(&packets);
         prop_assert_eq!(opened.iter().map(Vec::len).sum::<usize>(), taken);
         prop_assert!(taken >= bytes && taken <= bytes.max(125) + 8, "{} asked, {} taken", bytes, taken);
@@ -69,7 +100,7 @@ proptest! {
     #[test]
     fn an_h264_picture_is_whole_nal_units_without_start_codes(keyframe: bool, bytes in 0usize..60_000, frame: u32) {
         let mut packets = Vec::new();
-        Packetiser::new(Codec::H264, 640, 360, 30.0, 9).cut(keyframe, bytes, stamp(frame), &mut packets);
+        packetiser(Codec::H264, 9).cut(&alone(keyframe), bytes, stamp(frame), &mut packets);
         let opened = opened(&packets);
         prop_assert_eq!(h264::starts_keyframe(&opened[0]), keyframe);
         let nals = nals(&opened);
@@ -93,7 +124,7 @@ proptest! {
     #[test]
     fn a_vp8_picture_is_one_partition_with_one_picture_id(keyframe: bool, bytes in 0usize..60_000, luck: u64) {
         let mut packets = Vec::new();
-        Packetiser::new(Codec::Vp8, 640, 360, 30.0, luck).cut(keyframe, bytes, stamp(0), &mut packets);
+        packetiser(Codec::Vp8, luck).cut(&alone(keyframe), bytes, stamp(0), &mut packets);
         for (index, packet) in opened(&packets).iter().enumerate() {
             let read = vp8::parse(packet).unwrap();
             prop_assert_eq!(read.starts_frame(), index == 0);
@@ -106,13 +137,86 @@ proptest! {
     }
 }
 
+/// The first packet of each frame of so many pictures, opened, with what the pattern says of it.
+fn first_packets(codec: Codec, mode: Scalability, flexible: bool, pictures: u32) -> Vec<(Unit, Vec<u8>)> {
+    let mut packetiser = Packetiser::new(codec, &source(mode, flexible), 254 << 16 | 32_766);
+    let mut firsts = Vec::new();
+    for picture in 0..pictures {
+        for unit in mode.units(picture) {
+            let mut packets = Vec::new();
+            let taken = packetiser.cut(&unit, 2_500, stamp(picture), &mut packets);
+            assert_eq!(packets.iter().map(Payload::len).sum::<usize>(), taken);
+            let opened = opened(&packets);
+            let crc = opened.iter().fold(0, |crc, packet| frame_crc_update(codec, crc, packet));
+            let Found::Stamp(found, _) = Stamp::find(&opened[0]) else { panic!("no stamp") };
+            assert_eq!(crc, found.payload_crc);
+            // In H.264 the slice of a keyframe follows its parameter sets.
+            let at = if codec == Codec::H264 && unit.keyframe { 1 } else { 0 };
+            firsts.push((unit, opened[at].clone()));
+        }
+    }
+    firsts
+}
+
+proptest! {
+    #[test]
+    fn vp8_temporal_layers_are_numbered_as_rfc_7741_asks(mode in any_mode(false)) {
+        let mut tl0 = 253;
+        for (picture, (unit, packet)) in first_packets(Codec::Vp8, mode, false, 20).into_iter().enumerate() {
+            let descriptor = vp8::parse(&packet).unwrap().descriptor;
+            tl0 = if unit.temporal == 0 { (tl0 + 1) % 256 } else { tl0 };
+            prop_assert_eq!(descriptor.picture_id.unwrap().value(), (32_766 + picture as u16) & 0x7FFF);
+            prop_assert_eq!(descriptor.tl0_picture_index.map(i32::from), Some(tl0));
+            let sync = unit.temporal == 1 || unit.temporal == 2 && picture % 4 == 1;
+            prop_assert_eq!(descriptor.temporal, Some((unit.temporal, sync)), "picture {}", picture);
+            prop_assert_eq!(descriptor.key_index, Some(1));
+            prop_assert_eq!(descriptor.non_reference, unit.temporal > 0 && unit.temporal + 1 == mode.temporal);
+        }
+    }
+
+    #[test]
+    fn vp9_frames_say_what_the_pattern_does(mode in any_mode(true), flexible: bool) {
+        let mut tl0 = 253;
+        for (index, (unit, packet)) in first_packets(Codec::Vp9, mode, flexible, 20).into_iter().enumerate() {
+            let picture = index / usize::from(mode.spatial);
+            let read = vp9::parse(&packet).unwrap();
+            tl0 = if unit.temporal == 0 && unit.spatial == 0 { (tl0 + 1) % 256 } else { tl0 };
+            prop_assert_eq!(read.starts_keyframe(), picture == 0 && unit.spatial == 0);
+            prop_assert_eq!(read.header.map(|header| header.keyframe), Some(picture == 0 && unit.spatial == 0));
+            let descriptor = read.descriptor;
+            prop_assert_eq!(descriptor.picture_id.unwrap().value(), (32_766 + picture as u16) & 0x7FFF);
+            prop_assert_eq!(descriptor.tl0_picture_index.map(i32::from), (!flexible).then_some(tl0));
+            let layer = descriptor.layer.unwrap();
+            prop_assert_eq!((layer.temporal, layer.spatial, layer.inter_layer), (unit.temporal, unit.spatial, unit.inter_layer));
+            let referred: Vec<u8> = unit.distance.filter(|_| flexible).into_iter().collect();
+            prop_assert_eq!(descriptor.references.as_slice(), &referred[..]);
+            prop_assert_eq!(descriptor.structure.is_some(), picture == 0 && unit.spatial == 0);
+            if let Some(structure) = descriptor.structure {
+                let top = usize::from(mode.spatial) - 1;
+                prop_assert_eq!(structure.sizes.unwrap()[top], (640, 360));
+                prop_assert_eq!(structure.group.len(), if flexible { 0 } else { mode.cycle().count() });
+            }
+        }
+    }
+
+    #[test]
+    fn h264_pictures_that_nobody_refers_to_have_a_nal_ref_idc_of_0(mode in any_mode(false)) {
+        for (unit, packet) in first_packets(Codec::H264, mode, false, 20) {
+            let Some(h264::Packet::Fragment(fragment)) = h264::parse(&packet) else { panic!("a fragment") };
+            let top = unit.temporal > 0 && unit.temporal + 1 == mode.temporal;
+            prop_assert_eq!(fragment.nal_header >> 5 == 0, top);
+        }
+    }
+}
+
 #[test]
 fn picture_ids_wrap_at_15_bits_and_tl0_at_8() {
-    let mut packetiser = Packetiser::new(Codec::Vp8, 640, 360, 30.0, 254 << 16 | 32_766);
+    let mut packetiser = packetiser(Codec::Vp8, 254 << 16 | 32_766);
     let mut packets = Vec::new();
     let ids: Vec<(u16, u8)> = (0..4)
         .map(|frame| {
-            packetiser.cut(false, 500, stamp(frame), &mut packets);
+            packets.clear();
+            packetiser.cut(&alone(false), 500, stamp(frame), &mut packets);
             let descriptor = vp8::parse(&opened(&packets)[0]).unwrap().descriptor;
             (descriptor.picture_id.unwrap().value(), descriptor.tl0_picture_index.unwrap())
         })
@@ -123,11 +227,12 @@ fn picture_ids_wrap_at_15_bits_and_tl0_at_8() {
 #[test]
 fn a_missing_swapped_or_foreign_packet_changes_the_crc() {
     let mut packets = Vec::new();
-    let mut packetiser = Packetiser::new(Codec::Vp8, 640, 360, 30.0, 1);
-    packetiser.cut(false, 4_000, stamp(7), &mut packets);
+    let mut packetiser = packetiser(Codec::Vp8, 1);
+    packetiser.cut(&alone(false), 4_000, stamp(7), &mut packets);
     let ours = opened(&packets);
     let Found::Stamp(found, _) = Stamp::find(&ours[0]) else { panic!("no stamp") };
-    packetiser.cut(false, 4_000, stamp(8), &mut packets);
+    packets.clear();
+    packetiser.cut(&alone(false), 4_000, stamp(8), &mut packets);
     let next = opened(&packets);
     let crc = |order: &[&Vec<u8>]| order.iter().fold(0, |crc, packet| frame_crc_update(Codec::Vp8, crc, packet));
     assert_eq!(crc(&[&ours[0], &ours[1], &ours[2], &ours[3]]), found.payload_crc);

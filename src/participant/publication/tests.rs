@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::{Duration, Instant};
 use crate::conference::Codec;
+use crate::media::scalability::Scalability;
 use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, VideoSource};
 use crate::media::{Encoder, Identity};
 use crate::participant::offer::offer;
@@ -20,6 +21,8 @@ fn video(codec: Codec) -> MediaPlan {
         keyframe_interval: None,
         frames,
         rate_control: RateControl::Fixed,
+        scalability: Scalability::NONE,
+        flexible: false,
         silent: false,
     };
     MediaPlan { name: "cam".into(), codec, bitrate: Bitrate::from_kbps(2_500), source: Source::Video(source) }

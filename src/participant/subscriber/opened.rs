@@ -4,31 +4,131 @@ use crate::conference::Codec;
 use crate::media::Stamp;
 use crate::qos::frames::{Opened, Timing};
 use crate::qos::references::Place;
-use crate::rtp::{h264, vp8};
+use crate::qos::units::Unit;
+use crate::rtp::vp8::PictureId;
+use crate::rtp::vp9::{Descriptor, Differences};
+use crate::rtp::{h264, vp8, vp9};
 
-/// What a video payload says. The stamp's own verdict is `qos::integrity`'s; only a right one comes here.
-pub fn read(codec: Codec, payload: &[u8], stamp: Option<&Stamp>) -> Opened {
-    let timing = stamp.map(|stamp| Timing { due: stamp.due, left: stamp.left, bytes: stamp.frame_bytes });
-    let opened = match codec {
-        Codec::Vp8 => vp8(payload),
-        Codec::H264 => h264(payload),
-        Codec::Opus => Opened::default(),
-    };
-    // Only the first packet of a frame carries a stamp.
-    Opened { starts: opened.starts || stamp.is_some(), timing, ..opened }
+/// Spatial layers that a VP9 picture id has room for in the number of a unit.
+const LAYERS: u32 = 8;
+
+/// Reads the payloads of one video stream; it remembers what VP9 says once for many pictures.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    codec: Codec,
+    /// What the pictures of a group refer to, and the picture id of the first.
+    group: Vec<Differences>,
+    group_start: u16,
+    /// A keyframe was read: whether there are spatial layers is known.
+    settled: bool,
+    spatial: bool,
+    temporal: bool,
+}
+
+impl Reader {
+    pub const fn new(codec: Codec) -> Self {
+        Self { codec, group: Vec::new(), group_start: 0, settled: false, spatial: false, temporal: false }
+    }
+
+    /// Whether frames may begin at packets that nothing in the RTP header tells apart.
+    pub const fn opens_all(&self) -> bool {
+        matches!(self.codec, Codec::Vp9) && (self.spatial || !self.settled)
+    }
+
+    /// What a video payload says. The stamp's own verdict is `qos::integrity`'s; only a right one comes here.
+    pub fn read(&mut self, payload: &[u8], stamp: Option<&Stamp>) -> Opened {
+        let timing = stamp.map(|stamp| Timing {
+            due: stamp.due,
+            left: stamp.left,
+            bytes: stamp.frame_bytes,
+            layer: stamp.layer,
+        });
+        let opened = match self.codec {
+            Codec::Vp8 => vp8(payload),
+            Codec::H264 => h264(payload),
+            Codec::Vp9 => self.vp9(payload),
+            Codec::Opus => Opened::default(),
+        };
+        // Only the first packet of a frame carries a stamp; what VP9 says of itself is more exact.
+        let stamped = stamp.is_some() && self.codec != Codec::Vp9;
+        Opened { starts: opened.starts || stamped, timing, ..opened }
+    }
+
+    fn vp9(&mut self, payload: &[u8]) -> Opened {
+        let Some(packet) = vp9::parse(payload) else { return Opened::default() };
+        let keyframe = packet.starts_keyframe();
+        let descriptor = packet.descriptor;
+        let id = descriptor.picture_id.map(width);
+        self.settled |= keyframe;
+        self.spatial |= descriptor.spatial() > 0;
+        self.temporal |= descriptor.temporal() > 0;
+        if let Some(structure) = &descriptor.structure {
+            self.spatial = structure.spatial_layers > 1;
+            self.group = structure.group.iter().map(|picture| picture.references).collect();
+            self.temporal |= structure.group.iter().any(|picture| picture.temporal > 0);
+            self.group_start = id.map_or(0, |(id, _)| id);
+        }
+        if !descriptor.starts_frame {
+            return Opened::default();
+        }
+        let layer = descriptor.layer.unwrap_or_default();
+        Opened {
+            // A layer that refers to a lower one of its picture is not the first.
+            starts: !layer.inter_layer,
+            keyframe,
+            place: Place {
+                // Who takes temporal layers away leaves the others their ids: references are counted in them.
+                picture_id: id.filter(|_| !self.temporal),
+                tl0: descriptor.tl0_picture_index,
+                layer: descriptor.layer.map(|layer| (layer.temporal, false)),
+            },
+            unit: self.unit(&descriptor),
+            timing: None,
+        }
+    }
+
+    /// What the frame refers to; `None` where neither it nor its group says so.
+    fn unit(&self, descriptor: &Descriptor) -> Option<Unit> {
+        let (id, bits) = descriptor.picture_id.map(width)?;
+        let layer = descriptor.layer.unwrap_or_default();
+        let number = u32::from(id) * LAYERS + u32::from(layer.spatial);
+        let mut unit = Unit::new(number, bits + LAYERS.ilog2(), layer.temporal == 0);
+        if layer.inter_layer {
+            unit.refer(1);
+        }
+        if descriptor.inter_picture {
+            let differences = if descriptor.flexible {
+                descriptor.references
+            } else {
+                let since = usize::from(id.wrapping_sub(self.group_start) & ((1u32 << bits) - 1) as u16);
+                *self.group.get(since.checked_rem(self.group.len())?)?
+            };
+            differences.as_slice().iter().for_each(|pictures| unit.refer(u16::from(*pictures) * LAYERS as u16));
+        }
+        Some(unit)
+    }
+}
+
+/// A picture id with its width in bits.
+const fn width(id: PictureId) -> (u16, u32) {
+    match id {
+        PictureId::Short(id) => (id as u16, 7),
+        PictureId::Long(id) => (id, 15),
+    }
 }
 
 fn vp8(payload: &[u8]) -> Opened {
     let Some(packet) = vp8::parse(payload) else { return Opened::default() };
     let descriptor = packet.descriptor;
-    let picture_id = descriptor.picture_id.map(|id| match id {
-        vp8::PictureId::Short(id) => (u16::from(id), 7),
-        vp8::PictureId::Long(id) => (id, 15),
-    });
     Opened {
         starts: packet.starts_frame(),
         keyframe: packet.starts_keyframe(),
-        place: Place { picture_id, tl0: descriptor.tl0_picture_index, layer: descriptor.temporal },
+        place: Place {
+            picture_id: descriptor.picture_id.map(width),
+            tl0: descriptor.tl0_picture_index,
+            layer: descriptor.temporal,
+        },
+        unit: None,
         timing: None,
     }
 }

@@ -1,6 +1,5 @@
 //! The machine of one received stream.
 
-use super::opened;
 use super::outbox::Outbox;
 use super::output::{Arrived, Expect, First, Interval, Output, Request, Scalar};
 use super::sound::Sound;
@@ -141,7 +140,7 @@ impl Stream {
                 // What fills a gap, or follows one, may be the first packet of its frame.
                 let number = self.arrivals.nearest(header.sequence);
                 let odd = number <= self.arrivals.newest() || !self.arrivals.holds(number - 1);
-                first || padded || begins || whole || odd
+                first || padded || begins || whole || odd || video.opens_all()
             }
         }
     }
@@ -398,7 +397,7 @@ impl Stream {
                 if let Some(payload) = arrived.payload {
                     video.check_whole(number, arrived.rtp_time, payload, marker, stamp.as_ref(), out);
                 }
-                let opened = arrived.payload.map(|payload| opened::read(expect.codec, payload, stamp.as_ref()));
+                let opened = arrived.payload.map(|payload| video.read(payload, stamp.as_ref()));
                 let piece = Piece { number, rtp_time, marker, received, bytes: arrived.payload_bytes as u32, opened };
                 if let Some(useless_below) = video.handle_piece(now, &piece, floor, expect, out) {
                     self.missing.set_useless_below(useless_below);

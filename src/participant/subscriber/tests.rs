@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod integrity;
+mod layers;
 mod loss;
 mod sound;
 mod standstill;
@@ -10,6 +11,7 @@ use super::*;
 use crate::clock::{Duration, Instant};
 use crate::conference::{Codec, Feedback};
 use crate::dist::Dist;
+use crate::media::scalability::Scalability;
 use crate::media::source::{AudioSource, FrameModel, RateControl, Source, Talk, VideoSource};
 use crate::media::{Encoder, Frame, Identity, MediaPlan, Stamp};
 use crate::metrics::catalog::Metric;
@@ -70,9 +72,29 @@ struct Bench {
 fn video(codec: Codec) -> MediaPlan {
     let frames = FrameModel { noise: 0.15, key_ratio: 3.0 };
     let (keyframe_interval, rate_control) = (None, RateControl::Fixed);
-    let source =
-        VideoSource { width: 640, height: 360, fps: 30.0, keyframe_interval, frames, rate_control, silent: false };
+    let source = VideoSource {
+        width: 640,
+        height: 360,
+        fps: 30.0,
+        keyframe_interval,
+        frames,
+        rate_control,
+        scalability: Scalability::NONE,
+        flexible: false,
+        silent: false,
+    };
     MediaPlan { name: "camera".into(), codec, bitrate: Bitrate::from_kbps(800), source: Source::Video(source) }
+}
+
+/// The same in a scalability mode, with rate enough for every layer.
+fn layered(codec: Codec, mode: &str, flexible: bool) -> MediaPlan {
+    let mut plan = video(codec);
+    plan.bitrate = Bitrate::from_kbps(1_600);
+    if let Source::Video(source) = &mut plan.source {
+        source.scalability = Scalability::from_name(mode).expect("a mode");
+        source.flexible = flexible;
+    }
+    plan
 }
 
 fn sound(talk: Option<Talk>) -> MediaPlan {
@@ -290,7 +312,7 @@ impl Bench {
 
 #[test]
 fn a_clean_video_moves_nothing_but_what_it_should() {
-    for codec in [Codec::Vp8, Codec::H264] {
+    for codec in [Codec::Vp8, Codec::H264, Codec::Vp9] {
         let mut bench = Bench::new(&video(codec));
         bench.run(11_000, |_| Fate::Deliver).finish();
         bench.assert_whole();

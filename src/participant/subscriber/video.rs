@@ -1,5 +1,6 @@
 //! What a video stream shows: frames, freezes, requests for keyframes, delays.
 
+use super::opened::Reader;
 use super::outbox::Outbox;
 use super::output::{Expect, First, Interval, Request};
 use crate::clock::{Duration, Instant};
@@ -7,7 +8,7 @@ use crate::conference::Feedback;
 use crate::media::Stamp;
 use crate::metrics::catalog::Metric;
 use crate::qos::delay::{Playout, between};
-use crate::qos::frames::{Event, Frame, Frames, Piece};
+use crate::qos::frames::{Event, Frame, Frames, Opened, Piece};
 use crate::qos::freeze::{Freeze, Smoothness, Watched};
 use crate::qos::integrity::WholeFrame;
 use crate::qos::keyframe::KeyframeRequests;
@@ -18,6 +19,7 @@ const SHORTEST_RATE: f64 = 0.5;
 /// The picture of one stream.
 #[derive(Clone, Debug)]
 pub struct Video {
+    reader: Reader,
     frames: Frames,
     smoothness: Smoothness,
     requests: KeyframeRequests,
@@ -40,6 +42,7 @@ pub struct Video {
 impl Video {
     pub fn new(expect: &Expect) -> Self {
         Self {
+            reader: Reader::new(expect.codec),
             frames: Frames::default(),
             smoothness: Smoothness::default(),
             requests: KeyframeRequests::default(),
@@ -68,6 +71,16 @@ impl Video {
             }
         }
         self.whole.as_ref().is_some_and(|whole| whole.rtp_time() == rtp_time)
+    }
+
+    /// Whether every packet must be opened: frames begin within a picture where only the payload tells.
+    pub const fn opens_all(&self) -> bool {
+        self.reader.opens_all()
+    }
+
+    /// What an opened payload says.
+    pub fn read(&mut self, payload: &[u8], stamp: Option<&Stamp>) -> Opened {
+        self.reader.read(payload, stamp)
     }
 
     /// Takes an opened packet of a frame that is to be opened whole.

@@ -42,7 +42,7 @@ impl Bench {
 fn vp8(frame: i64, part: i64, keyframe: bool) -> Piece {
     let id = (32_760 + frame) as u16 & 0x7FFF;
     let place = Place { picture_id: Some((id, 15)), tl0: Some(frame as u8), layer: Some((0, false)) };
-    let opened = (part == 0).then_some(Opened { starts: true, keyframe, place, timing: None });
+    let opened = (part == 0).then_some(Opened { starts: true, keyframe, place, unit: None, timing: None });
     plain(frame, part, opened)
 }
 
@@ -180,7 +180,7 @@ fn another_length_tears_a_frame_and_another_cut_does_not() {
         let mut bench = Bench::default();
         let mut first = vp8(0, 0, true);
         if let Some(opened) = &mut first.opened {
-            opened.timing = Some(Timing { due: Instant::ZERO, left: None, bytes: sent });
+            opened.timing = Some(Timing { due: Instant::ZERO, left: None, bytes: sent, layer: 0 });
         }
         bench.piece(first, 65_531);
         (1..3).for_each(|part| bench.vp8(0, part, true));

@@ -23,6 +23,15 @@ const USER_DATA_UNREGISTERED: u8 = 5;
 /// # Panics
 /// When a side is zero, odd or above 16,384 pixels.
 pub fn write_sps(width: u32, height: u32, fps: f64, out: &mut [u8; MAX_SPS_LEN]) -> usize {
+    write_sps_for(width, height, fps, 1, out)
+}
+
+/// As [`write_sps`], for a stream whose pictures choose among so many reference pictures. With more than one, reference
+/// pictures may be missing (gaps in `frame_num`): who takes a temporal layer away takes them too.
+///
+/// # Panics
+/// As [`write_sps`].
+pub fn write_sps_for(width: u32, height: u32, fps: f64, references: u32, out: &mut [u8; MAX_SPS_LEN]) -> usize {
     for side in [width, height] {
         assert!(side > 0 && side <= 16_384 && side % 2 == 0, "4:2:0 pictures have even sides up to 16,384, not {side}");
     }
@@ -35,8 +44,8 @@ pub fn write_sps(width: u32, height: u32, fps: f64, out: &mut [u8; MAX_SPS_LEN])
     bits.ue(0); // seq_parameter_set_id
     bits.ue(0); // log2_max_frame_num_minus4
     bits.ue(2); // pic_order_cnt_type: output order is decoding order
-    bits.ue(1); // max_num_ref_frames
-    bits.put(0, 1); // gaps_in_frame_num_value_allowed_flag
+    bits.ue(references); // max_num_ref_frames
+    bits.put(u32::from(references > 1), 1); // gaps_in_frame_num_value_allowed_flag
     bits.ue(across - 1);
     bits.ue(down - 1);
     bits.put(0b11, 2); // frame_mbs_only_flag, direct_8x8_inference_flag
@@ -76,9 +85,31 @@ fn level(macroblocks: u32, fps: f64) -> u32 {
 /// slice data would begin.
 #[must_use]
 pub fn slice(idr: bool, frame_number: u32, idr_id: u32) -> [u8; SLICE_LEN] {
+    slice_of(&Slice { idr, importance: if idr { 3 } else { 2 }, frame_number, idr_id, passes_over: false })
+}
+
+/// What a slice header says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slice {
+    /// An IDR picture.
+    pub idr: bool,
+    /// `nal_ref_idc`, 0..=3; 0: no other picture refers to this one.
+    pub importance: u8,
+    /// Reference pictures since the last IDR picture.
+    pub frame_number: u32,
+    /// Tells neighbouring IDR pictures apart.
+    pub idr_id: u32,
+    /// It refers to the reference picture before the newest one.
+    pub passes_over: bool,
+}
+
+/// NAL header and slice header of a picture that is one slice; see [`slice()`].
+#[must_use]
+pub fn slice_of(slice: &Slice) -> [u8; SLICE_LEN] {
+    let Slice { idr, importance, frame_number, idr_id, passes_over } = *slice;
     let mut out = [0; SLICE_LEN];
     let mut bits = BitWriter::new(&mut out);
-    bits.put(u32::from(if idr { 3u8 << 5 | IDR } else { 2 << 5 | SLICE }), 8);
+    bits.put(u32::from((importance & 3) << 5 | if idr { IDR } else { SLICE }), 8);
     bits.ue(0); // first_mb_in_slice
     bits.ue(if idr { 7 } else { 5 }); // slice_type: all I, all P
     bits.ue(0); // pic_parameter_set_id
@@ -86,10 +117,15 @@ pub fn slice(idr: bool, frame_number: u32, idr_id: u32) -> [u8; SLICE_LEN] {
     if idr {
         bits.ue(idr_id & 1);
     } else {
-        bits.put(0, 2); // num_ref_idx_active_override_flag, ref_pic_list_modification_flag_l0
+        bits.put(0, 1); // num_ref_idx_active_override_flag
+        bits.put(u32::from(passes_over), 1); // ref_pic_list_modification_flag_l0
+        if passes_over {
+            // modification_of_pic_nums_idc 0: back by abs_diff_pic_num_minus1 + 1; 3: no more.
+            [0, 1, 3].into_iter().for_each(|value| bits.ue(value));
+        }
     }
-    // no_output_of_prior_pics_flag, long_term_reference_flag; or adaptive_ref_pic_marking_mode_flag
-    bits.put(0, if idr { 2 } else { 1 });
+    // no_output_of_prior_pics_flag, long_term_reference_flag; or adaptive_ref_pic_marking_mode_flag, of references
+    bits.put(0, if idr { 2 } else { u32::from(importance > 0) });
     bits.ue(0); // slice_qp_delta
     let left = SLICE_LEN as u32 * 8 - bits.used();
     bits.put(u32::MAX, left);

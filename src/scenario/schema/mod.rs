@@ -113,6 +113,7 @@ mod tests {
             &media::VIDEO,
             &media::TALK,
             &media::FRAME_MODEL,
+            &media::LAYERS,
             &network::NETWORK,
             &network::STEP,
             &rooms::ROOMS,

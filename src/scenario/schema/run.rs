@@ -216,10 +216,10 @@ pub enum Media {
         /// When the speaker talks; without it, all the time.
         talk: Option<Talk>,
     },
-    /// Pictures, in one layer.
+    /// Pictures, in one stream.
     Video {
         /// The codec.
-        #[schemars(extend("default" = "vp8", "enum" = ["vp8", "h264"]))]
+        #[schemars(extend("default" = "vp8", "enum" = ["vp8", "h264", "vp9"]))]
         codec: Option<String>,
         /// Target of the encoder, as in "1.5Mbps".
         bitrate: String,
@@ -240,9 +240,27 @@ pub enum Media {
         /// What the picture shows.
         #[schemars(extend("default" = "camera", "enum" = ["camera"]))]
         content: Option<String>,
+        /// Layers within the stream; without it there is one.
+        layers: Option<Layers>,
+        /// Whether VP9 names what each frame refers to in its packets (flexible mode), not once in its keyframes.
+        #[schemars(extend("default" = false))]
+        flexible: Option<bool>,
         /// Whether nothing is sent although the track is announced: a broken camera.
         #[schemars(extend("default" = false))]
         silent: Option<bool>,
+    },
+}
+
+/// Layers of one video.
+#[derive(JsonSchema, Debug)]
+#[schemars(tag = "mode", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Layers {
+    /// Layers within one stream.
+    Svc {
+        /// The W3C's name of the mode: "L1T2" and "L1T3" are two and three temporal layers, of every codec; "L2T1" to
+        /// "L3T3" and the same with "_KEY" have spatial layers too, of half the size each: VP9.
+        #[schemars(regex(pattern = r"^(L1T[1-3]|L[23]T[1-3](_KEY)?)$"))]
+        scalability: String,
     },
 }
 

@@ -98,9 +98,39 @@ fn every_documented_error_says_what_to_write_instead() {
             "0.5 to 120",
         ),
         (
-            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncodec = \"vp9\"",
-            "`vp9` is not built yet",
-            "`h264`",
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncodec = \"vp7\"",
+            "`vp7` is no codec",
+            "`vp8`",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nflexible = true",
+            "`flexible` is a mode of VP9",
+            "codec = \"vp9\"",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"simulcast\" }",
+            "simulcast is not built yet",
+            "svc",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"svc\", scalability = \"L3T3\" }",
+            "VP8 has no spatial layers in one stream, so no `L3T3`",
+            "L1T3",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"svc\", scalability = \"L1T4\" }",
+            "`L1T4` is no scalability mode",
+            "L1T3",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"642x360\"\nbitrate = \"1Mbps\"\ncodec = \"vp9\"\nlayers = { mode = \"svc\", scalability = \"L3T1\" }",
+            "cannot be halved that often",
+            "size",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"100kbps\"\ncodec = \"vp9\"\nlayers = { mode = \"svc\", scalability = \"L3T1\" }",
+            "in L3T1 the bitrate is at least",
+            "bitrate",
         ),
         (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncodec = \"av1\"",
@@ -119,8 +149,8 @@ fn every_documented_error_says_what_to_write_instead() {
         ),
         (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"svc\" }",
-            "simulcast and SVC",
-            "",
+            "needs `scalability`",
+            "L1T3",
         ),
         (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ngop = \"1ms\"",

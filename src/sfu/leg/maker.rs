@@ -81,6 +81,7 @@ fn add_codec(config: &mut RtcConfig, codec: &CodecParameters) {
         Codec::Opus => (str0m::format::Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2)),
         Codec::Vp8 => (str0m::format::Codec::Vp8, Frequency::NINETY_KHZ, None),
         Codec::H264 => (str0m::format::Codec::H264, Frequency::NINETY_KHZ, None),
+        Codec::Vp9 => (str0m::format::Codec::Vp9, Frequency::NINETY_KHZ, None),
     };
     config.codec_config().add_config(payload_type, rtx, known, rate, channels, FormatParams::default());
 }

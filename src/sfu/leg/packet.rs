@@ -3,7 +3,7 @@
 use crate::clock::Instant;
 use crate::conference::Codec;
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
-use crate::rtp::{h264, vp8};
+use crate::rtp::{h264, vp8, vp9};
 use crate::sfu::room::TrackId;
 use std::sync::Arc;
 
@@ -44,5 +44,6 @@ pub(super) fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
         Codec::Opus => false,
         Codec::Vp8 => vp8::parse(payload).is_some_and(|packet| packet.starts_keyframe()),
         Codec::H264 => h264::starts_keyframe(payload),
+        Codec::Vp9 => vp9::parse(payload).is_some_and(|packet| packet.starts_keyframe()),
     }
 }

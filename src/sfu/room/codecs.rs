@@ -19,8 +19,8 @@ pub const STANDARD_EXTENSIONS: [(u8, &str); 5] =
 /// The payload types that the SFU uses where it is free to. It has no estimator of its own towards subscribers, so it
 /// asks them for no estimate.
 #[must_use]
-pub fn standard_codecs() -> [CodecParameters; 3] {
-    [Codec::Opus, Codec::Vp8, Codec::H264].map(|codec| {
+pub fn standard_codecs() -> [CodecParameters; Codec::ALL.len()] {
+    Codec::ALL.map(|codec| {
         let usual = numbering::codec_parameters(codec);
         CodecParameters { feedback: Feedback { remb: false, twcc: false, ..usual.feedback }, ..usual }
     })

@@ -119,3 +119,25 @@ fn slice_headers_read_back() {
     assert_eq!((bits.u(3), bits.ue()), (0, 0));
     assert!((0..16).all(|number| !slice(false, number, 0).contains(&0)));
 }
+
+#[test]
+fn slices_of_layers_say_who_refers_to_them_and_to_whom_they_refer() {
+    let base = Slice { idr: false, importance: 2, frame_number: 3, idr_id: 0, passes_over: true };
+    let mut bits = BitReader::new(&slice_of(&base));
+    assert_eq!((bits.u(8), bits.ue(), bits.ue(), bits.ue(), bits.u(4)), (0x41, 0, 5, 0, 3));
+    assert_eq!((bits.u(2), bits.ue(), bits.ue(), bits.ue()), (1, 0, 1, 3));
+    assert_eq!((bits.u(1), bits.ue()), (0, 0));
+    let top = Slice { importance: 0, passes_over: false, ..base };
+    let mut bits = BitReader::new(&slice_of(&top));
+    assert_eq!((bits.u(8), bits.ue(), bits.ue(), bits.ue(), bits.u(4)), (0x01, 0, 5, 0, 3));
+    assert_eq!((bits.u(2), bits.ue()), (0, 0), "no reference marking");
+    for frame_number in 0..16 {
+        assert!(!slice_of(&Slice { frame_number, ..base }).contains(&0));
+        assert!(!slice_of(&Slice { frame_number, ..top }).contains(&0));
+    }
+    let mut out = [0; MAX_SPS_LEN];
+    let len = write_sps_for(640, 360, 30.0, 2, &mut out);
+    let mut bits = BitReader::new(&out[..len]);
+    bits.u(32);
+    assert_eq!([bits.ue(), bits.ue(), bits.ue(), bits.ue(), bits.u(1)], [0, 0, 2, 2, 1]);
+}

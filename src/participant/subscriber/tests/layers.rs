@@ -1,0 +1,154 @@
+//! Layers within a stream, descriptors of what frames refer to, and sound that repeats itself.
+
+use super::*;
+
+/// Codec, scalability mode, flexible.
+fn modes() -> Vec<(Codec, String, bool)> {
+    let mut modes = Vec::new();
+    for mode in Scalability::all() {
+        for flexible in [false, true] {
+            modes.push((Codec::Vp9, mode.to_string(), flexible));
+        }
+        if mode.spatial == 1 {
+            modes.extend([(Codec::Vp8, mode.to_string(), false), (Codec::H264, mode.to_string(), false)]);
+        }
+    }
+    modes
+}
+
+#[test]
+fn every_picture_of_every_mode_is_decodable_and_whole() {
+    for (codec, mode, flexible) in modes() {
+        let mut bench = Bench::new(&layered(codec, &mode, flexible));
+        // In order at the end, so that what is under way then has no holes.
+        bench.run(5_000, |index| Fate::Delay((index as u64 * 7) % 3)).run(5_050, |_| Fate::Deliver).finish();
+        bench.assert_whole();
+        let frames = bench.count(Metric::VideoFramesDecodable);
+        assert!((119..=123).contains(&frames), "{codec:?} {mode} {flexible}: {frames}");
+        assert_eq!(bench.count(Metric::VideoFramesUndecodable), 0, "{codec:?} {mode} {flexible}");
+        assert_eq!((bench.count(Metric::VideoKeyframes), bench.plis.len()), (1, 0), "{codec:?} {mode} {flexible}");
+    }
+}
+
+#[test]
+fn repaired_pictures_of_every_mode_are_whole() {
+    for (codec, mode, flexible) in modes() {
+        let mut bench = Bench::new(&layered(codec, &mode, flexible));
+        bench
+            .run(5_000, |index| if index % 11 == 3 { Fate::Drop } else { Fate::Deliver })
+            .run(5_200, |_| Fate::Deliver);
+        bench.finish().assert_whole();
+        assert!(bench.lost > 20);
+        let decodable = bench.count(Metric::VideoFramesDecodable);
+        assert!(decodable > 100, "{codec:?} {mode} {flexible}: {decodable}");
+    }
+}
+
+#[test]
+fn the_loss_of_an_upper_picture_costs_those_that_lean_on_it_and_no_keyframe() {
+    for (codec, flexible) in [(Codec::Vp8, false), (Codec::Vp9, false), (Codec::Vp9, true)] {
+        // Pictures 9 and 10 of `0 2 1 2`: 9 is of layer 2 and needed by nobody, 10 of layer 1 and needed by 11. Of VP8 a
+        // receiver knows no more than that 11 may need every picture before it.
+        let unsaid = u64::from(codec == Codec::Vp8);
+        for (lost, undecodable) in [(9, unsaid), (10, 1)] {
+            let mut bench = Bench::new(&layered(codec, "L1T3", flexible));
+            bench.rtx = false;
+            let mut times: Vec<u32> = Vec::new();
+            let mut encoder = Encoder::new(
+                &layered(codec, "L1T3", flexible),
+                IDENTITY,
+                &Seed::new(5).child("media"),
+                Instant::from_secs(1),
+            );
+            let mut frame = Frame::default();
+            encoder.handle_timeout(Instant::from_millis(2_000));
+            while encoder.poll_frame(&mut frame) {
+                times.extend(frame.packets.iter().map(|_| frame.number));
+            }
+            bench.run(4_000, |index| if times.get(index) == Some(&lost) { Fate::Drop } else { Fate::Deliver }).finish();
+            bench.assert_whole();
+            assert_eq!(bench.plis.len(), 0, "{codec:?} {flexible} {lost}");
+            assert_eq!(bench.count(Metric::VideoFramesUndecodable), undecodable, "{codec:?} {flexible} {lost}");
+        }
+    }
+}
+
+#[test]
+fn the_loss_of_a_base_picture_costs_a_keyframe() {
+    for (codec, flexible) in [(Codec::Vp8, false), (Codec::Vp9, false), (Codec::Vp9, true)] {
+        let mut bench = Bench::new(&layered(codec, "L1T2", flexible));
+        bench.rtx = false;
+        bench.run(2_000, |_| Fate::Deliver);
+        let from = bench.sent.len();
+        bench.run(4_000, |index| if (from..from + 30).contains(&index) { Fate::Drop } else { Fate::Deliver }).finish();
+        assert!(!bench.plis.is_empty(), "{codec:?} {flexible}");
+        assert!(bench.count(Metric::VideoKeyframes) >= 2, "{codec:?} {flexible}");
+    }
+}
+
+/// Whoever forwards the lower spatial layers only: their last packets end the pictures.
+#[test]
+fn the_lower_layers_alone_are_whole_pictures() {
+    for mode in ["L2T1", "L3T3", "L3T3_KEY"] {
+        let mut bench = Bench::new(&layered(Codec::Vp9, mode, true));
+        let mut frame = Frame::default();
+        let mut next = 65_530u16;
+        for millis in 1_000..4_000 {
+            bench.now = millis;
+            let now = Instant::from_millis(millis);
+            bench.encoder.handle_timeout(now);
+            while bench.encoder.poll_frame(&mut frame) {
+                for payload in &frame.packets {
+                    let mut bytes = Vec::new();
+                    payload.write_into(&mut bytes);
+                    let layer = crate::rtp::layer::Layer::of_vp9(&bytes, false).expect("VP9");
+                    if layer.spatial > 0 {
+                        continue;
+                    }
+                    let (sequence, marker) = (next, layer.ends_frame);
+                    next = next.wrapping_add(1);
+                    let packet =
+                        Packet { index: 0, sequence, rtp_time: frame.rtp_time, marker, payload: bytes, rtx: false };
+                    bench.deliver(now, now, &packet);
+                }
+            }
+        }
+        bench.finish().assert_whole();
+        let frames = bench.count(Metric::VideoFramesDecodable);
+        assert!((88..=91).contains(&frames), "{mode}: {frames}");
+        assert_eq!(bench.count(Metric::VideoFramesUndecodable), 0, "{mode}");
+    }
+}
+
+#[test]
+fn a_layer_that_comes_back_without_a_keyframe_is_undecodable() {
+    let mut bench = Bench::new(&layered(Codec::Vp9, "L2T1", true));
+    bench.keyframes_answered = false;
+    let mut frame = Frame::default();
+    let mut next = 65_530u16;
+    for millis in 1_000..3_000 {
+        bench.now = millis;
+        let now = Instant::from_millis(millis);
+        bench.encoder.handle_timeout(now);
+        while bench.encoder.poll_frame(&mut frame) {
+            for payload in &frame.packets {
+                let mut bytes = Vec::new();
+                payload.write_into(&mut bytes);
+                let layer = crate::rtp::layer::Layer::of_vp9(&bytes, false).expect("VP9");
+                let taken_away = (10..20).contains(&frame.number);
+                if layer.spatial > 0 && taken_away {
+                    continue;
+                }
+                let (sequence, marker) = (next, layer.ends_frame && (taken_away || layer.spatial == 1));
+                next = next.wrapping_add(1);
+                let packet =
+                    Packet { index: 0, sequence, rtp_time: frame.rtp_time, marker, payload: bytes, rtx: false };
+                bench.deliver(now, now, &packet);
+            }
+        }
+    }
+    bench.finish();
+    let decodable = bench.count(Metric::VideoFramesDecodable);
+    assert_eq!(decodable, 20, "the pictures after the upper layer came back have lost what it leans on");
+    assert!(bench.count(Metric::VideoFramesUndecodable) > 30 && bench.count(Metric::RtpPliSent) > 0);
+}
