@@ -111,6 +111,7 @@ fn camera() -> MediaPlan {
         rate_control: RateControl::Fixed,
         scalability: Scalability::NONE,
         flexible: false,
+        dependency_descriptor: false,
         silent: false,
     };
     let source = Source::Video(source);
@@ -232,6 +233,7 @@ fn stream(criterion: &mut Criterion) {
                 payload: None,
                 payload_bytes: PAYLOAD,
                 wire_bytes: PAYLOAD + 28,
+                descriptor: None,
                 rtx: false,
             };
             stream.handle_packet(now, &arrived);

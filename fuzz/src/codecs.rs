@@ -4,8 +4,9 @@ use throng::clock::Instant;
 use throng::conference::Codec;
 use throng::media::payload::{filler_of, frame_crc_update};
 use throng::media::{Found, STAMP_LEN, Stamp};
+use throng::rtp::extension::dependency_descriptor::{Descriptor, Indication, Reader, Structure, Template};
 use throng::rtp::layer::Layer;
-use throng::rtp::{h264, opus, vp8, vp9};
+use throng::rtp::{av1, h264, opus, vp8, vp9};
 
 pub fn vp8_seeds() -> Vec<Vec<u8>> {
     let mut keyframe = vec![0; 40];
@@ -69,6 +70,69 @@ pub fn vp9(bytes: &[u8]) {
         let _ = (Layer::of_vp8(bytes, marker), Layer::of_vp9(bytes, marker), Layer::of_h264(bytes, marker));
     }
     payload(Codec::Vp9, bytes);
+}
+
+pub fn av1_seeds() -> Vec<Vec<u8>> {
+    let mut keyframe = vec![av1::aggregation_header(false, true, 2, true), 0, 0x08];
+    let mut header = [0; av1::MAX_SEQUENCE_HEADER_LEN];
+    let len = av1::write_sequence_header(640, 360, 0x101, &mut header);
+    keyframe[1] = 1 + len as u8;
+    keyframe.extend_from_slice(&header[..len]);
+    keyframe.extend_from_slice(&[0x34, 0x20, av1::frame_header(true), 0x55, 0x55]);
+    vec![keyframe, vec![0x90, 1, 2, 3], vec![0x00, 2, 0x30, 1, 3, 0x30, 2, 2]]
+}
+
+pub fn av1(bytes: &[u8]) {
+    let _ = (av1::read_leb128(bytes), av1::Obu::parse(bytes), Layer::of_av1(bytes, true));
+    if let Some(packet) = av1::parse(bytes) {
+        assert!(packet.pieces().map(<[u8]>::len).sum::<usize>() < bytes.len());
+        let _ = (packet.first_obu(), packet.starts_frame());
+    }
+    payload(Codec::Av1, bytes);
+}
+
+/// Values of one stream, each with its length before it.
+pub fn descriptor_seeds() -> Vec<Vec<u8>> {
+    let template = |temporal: u8, difference: &[u16]| Template {
+        spatial: 0,
+        temporal,
+        indications: vec![Indication::Switch, Indication::Discardable],
+        differences: difference.to_vec(),
+        chains: vec![1],
+    };
+    let structure = Structure {
+        template_id_offset: 3,
+        targets: 2,
+        templates: vec![template(0, &[]), template(0, &[2]), template(1, &[1])],
+        protected_by: vec![0, 0],
+        chains: 1,
+        sizes: vec![(640, 360)],
+    };
+    let first =
+        Descriptor { starts: true, template_id: 3, structure: Some(Box::new(structure)), ..Descriptor::default() };
+    let custom =
+        Descriptor { template_id: 5, frame_number: 1, differences: Some(vec![1, 300]), ..Descriptor::default() };
+    let values = [first.write(0), vec![0xC4, 0, 1], custom.write(2)];
+    vec![values.iter().flat_map(|value| std::iter::once(value.len() as u8).chain(value.iter().copied())).collect()]
+}
+
+pub fn descriptor(bytes: &[u8]) {
+    let mut reader = Reader::default();
+    let mut rest = bytes;
+    while let Some((&len, after)) = rest.split_first() {
+        let (value, after) = after.split_at(usize::from(len).min(after.len()));
+        rest = after;
+        let known = reader.structure().cloned();
+        if let Some(read) = Descriptor::parse(value, known.as_ref()) {
+            let targets = known.as_ref().map_or(0, |structure| structure.targets);
+            let written = read.write(targets);
+            assert_eq!(Descriptor::parse(&written, known.as_ref()).as_ref(), Some(&read), "what is written is read");
+        }
+        if let Some(frame) = reader.read(value) {
+            assert!(frame.spatial <= 3 && frame.temporal <= 7);
+            let _ = (Layer::of_descriptor(&frame, false), frame.is_inter_layer());
+        }
+    }
 }
 
 pub fn h264_seeds() -> Vec<Vec<u8>> {

@@ -21,7 +21,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "rtp", seeds: packets::rtp_seeds, run: packets::rtp },
     Target { name: "rtcp", seeds: packets::rtcp_seeds, run: packets::rtcp },
     Target { name: "twcc", seeds: packets::twcc_seeds, run: packets::twcc },
@@ -29,6 +29,8 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "stun", seeds: packets::stun_seeds, run: packets::stun },
     Target { name: "vp8", seeds: codecs::vp8_seeds, run: codecs::vp8 },
     Target { name: "vp9", seeds: codecs::vp9_seeds, run: codecs::vp9 },
+    Target { name: "av1", seeds: codecs::av1_seeds, run: codecs::av1 },
+    Target { name: "descriptor", seeds: codecs::descriptor_seeds, run: codecs::descriptor },
     Target { name: "h264", seeds: codecs::h264_seeds, run: codecs::h264 },
     Target { name: "opus", seeds: codecs::opus_seeds, run: codecs::opus },
     Target { name: "stamp", seeds: codecs::stamp_seeds, run: codecs::stamp },

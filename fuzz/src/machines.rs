@@ -18,6 +18,7 @@ pub fn stream_seeds() -> Vec<Vec<u8>> {
                 Codec::Opus => &[0x78, 1, 2, 3],
                 Codec::Vp8 => &[0x90, 0x80, 0x81, 0, 0x10, 0, 0, 0x9D, 1, 0x2A, 0, 2, 0, 1],
                 Codec::H264 => &[0x65, 0x88, 0x84, 0],
+                Codec::Av1 => &[0x28, 2, 0x08, 0, 0x30, 0x18, 7],
                 Codec::Vp9 => &[0x88, 0x81, 0, 0x82, 0x49, 0x83, 0x42],
             };
             let mut bytes = vec![codec as u8];
@@ -52,6 +53,7 @@ pub fn stream(bytes: &[u8]) {
             payload: open.then_some(&payload),
             payload_bytes: payload.len(),
             wire_bytes: payload.len() + 28,
+            descriptor: (what & 0x40 != 0).then_some(&payload),
             rtx,
         };
         stream.handle_packet(now, &arrived);

@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PROFILE")]
     pub network: Option<String>,
     /// Video codec
-    #[arg(long, default_value = "vp8", value_parser = ["vp8", "h264", "vp9"])]
+    #[arg(long, default_value = "vp8", value_parser = ["vp8", "h264", "vp9", "av1"])]
     pub codec: String,
     /// Write the scenario to this file
     #[arg(long, value_name = "FILE")]

@@ -77,6 +77,8 @@ pub(super) struct Received {
     seen: u64,
     opened: u64,
     firsts: VecDeque<(First, Instant)>,
+    /// The dependency descriptor of the packet at hand.
+    descriptor: Vec<u8>,
     /// Feedback that streams ask for, on its way out.
     pub rtcp: Vec<u8>,
     /// Who sends it.
@@ -276,6 +278,9 @@ impl Received {
         if incoming.ended {
             return transport;
         }
+        let described = incoming.extensions.id(ExtensionKind::DependencyDescriptor).and_then(|id| view.extension(id));
+        self.descriptor.clear();
+        self.descriptor.extend_from_slice(described.unwrap_or_default());
         self.seen += 1;
         let wire_bytes = bytes.len();
         // What cannot be followed without opening it is opened: the first packet of an SSRC, or one after a long gap.
@@ -305,6 +310,7 @@ impl Received {
             payload,
             payload_bytes: payload.map_or_else(|| clear.saturating_sub(srtp.profile().rtp_overhead()), <[u8]>::len),
             wire_bytes,
+            descriptor: (!self.descriptor.is_empty()).then_some(self.descriptor.as_slice()),
             rtx: false,
         };
         if is_rtx {

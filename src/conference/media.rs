@@ -27,18 +27,20 @@ pub enum Codec {
     H264,
     /// RFC 9628.
     Vp9,
+    /// RTP Payload Format for AV1, version 1.0.
+    Av1,
 }
 
 impl Codec {
     /// Every codec, those of a kind in the order in which throng prefers them.
-    pub const ALL: [Self; 4] = [Self::Opus, Self::Vp8, Self::H264, Self::Vp9];
+    pub const ALL: [Self; 5] = [Self::Opus, Self::Vp8, Self::H264, Self::Vp9, Self::Av1];
 
     /// Audio or video.
     #[must_use]
     pub const fn kind(self) -> MediaKind {
         match self {
             Self::Opus => MediaKind::Audio,
-            Self::Vp8 | Self::H264 | Self::Vp9 => MediaKind::Video,
+            Self::Vp8 | Self::H264 | Self::Vp9 | Self::Av1 => MediaKind::Video,
         }
     }
 
@@ -47,7 +49,7 @@ impl Codec {
     pub const fn clock_rate(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Vp8 | Self::H264 | Self::Vp9 => 90_000,
+            Self::Vp8 | Self::H264 | Self::Vp9 | Self::Av1 => 90_000,
         }
     }
 
@@ -59,6 +61,7 @@ impl Codec {
             Self::Vp8 => "VP8",
             Self::H264 => "H264",
             Self::Vp9 => "VP9",
+            Self::Av1 => "AV1",
         }
     }
 

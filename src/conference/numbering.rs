@@ -17,6 +17,7 @@ pub fn codec_parameters(codec: Codec) -> CodecParameters {
         Codec::Vp8 => (96, Some(97), video),
         Codec::H264 => (102, Some(103), video),
         Codec::Vp9 => (98, Some(99), video),
+        Codec::Av1 => (45, Some(46), video),
     };
     CodecParameters { codec, payload_type, rtx_payload_type, feedback }
 }
@@ -39,6 +40,12 @@ pub fn extensions(kind: MediaKind) -> BTreeMap<u8, String> {
     kinds.into_iter().map(|(id, kind)| (id, kind.uri().to_owned())).collect()
 }
 
+/// The header extension that only those offer who send or read it: the dependency descriptor of video, with its id.
+#[must_use]
+pub fn descriptor_extension() -> (u8, String) {
+    (6, ExtensionKind::DependencyDescriptor.uri().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,7 +56,7 @@ mod tests {
         let mut numbers: Vec<u8> =
             codecs.iter().flat_map(|codec| std::iter::once(codec.payload_type).chain(codec.rtx_payload_type)).collect();
         numbers.sort_unstable();
-        assert_eq!(numbers, [96, 97, 98, 99, 102, 103, 111]);
+        assert_eq!(numbers, [45, 46, 96, 97, 98, 99, 102, 103, 111]);
         let (audio, video) = (extensions(MediaKind::Audio), extensions(MediaKind::Video));
         assert!(video.iter().all(|(id, uri)| audio.get(id) == Some(uri)), "one id means one extension on a transport");
         assert_eq!(audio.len(), video.len() + 1);

@@ -108,6 +108,7 @@ impl Audio {
     pub(super) fn poll_frame(&mut self, frame: &mut Frame) -> bool {
         let Some(due) = self.poll_timeout().filter(|due| self.now.is_some_and(|now| *due <= now)) else { return false };
         frame.packets.clear();
+        frame.descriptors.clear();
         frame.packets.push(match self.next {
             Sound::Talk { .. } | Sound::Silence => self.stamped(due),
             Sound::ComfortNoise => Payload::new(&[self.toc.0], self.filler_at(), DTX_LEN - 1),

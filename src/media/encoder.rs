@@ -7,12 +7,14 @@
 
 use super::audio::Audio;
 use super::conversation::Seat;
+use super::described::PacketDescriptor;
 use super::payload::Payload;
 use super::source::{MediaPlan, Source};
 use super::video::Video;
 use crate::clock::{Duration, Instant};
 use crate::seed::Seed;
 use crate::units::Bitrate;
+use std::sync::Arc;
 
 /// Who a stamp says it is from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +48,8 @@ pub struct Frame {
     pub audio_level: Option<u8>,
     /// Its packets' payloads, in order, at least one.
     pub packets: Vec<Payload>,
+    /// What the dependency descriptor says of each of them; empty where the media has none.
+    pub descriptors: Vec<PacketDescriptor>,
 }
 
 impl Frame {
@@ -109,6 +113,16 @@ impl Encoder {
     #[must_use]
     pub const fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// The structure that follows a dependency descriptor's first three bytes in keyframes; `None` where the media has
+    /// none.
+    #[must_use]
+    pub fn structure(&self) -> Option<&Arc<[u8]>> {
+        match &self.stream {
+            Stream::Audio(_) => None,
+            Stream::Video(video) => video.structure(),
+        }
     }
 
     /// When the next frame is due; `None` while muted and for a silent source.

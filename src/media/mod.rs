@@ -2,6 +2,7 @@
 
 mod audio;
 pub mod conversation;
+mod described;
 pub mod encoder;
 mod keyframes;
 mod packetise;
@@ -15,6 +16,7 @@ mod talk;
 mod video;
 
 pub use conversation::Seat;
+pub use described::PacketDescriptor;
 pub use encoder::{Encoder, Frame, Identity};
 pub use keyframes::MIN_KEYFRAME_INTERVAL;
 pub use payload::{MAX_PAYLOAD, Payload};

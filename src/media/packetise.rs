@@ -1,10 +1,11 @@
 //! A picture of a given size, cut into the payloads of its RTP packets, one spatial layer after the other.
 //!
 //! All packets of a frame are equally long but for the last one, so that a kernel can segment them (UDP GSO). The first
-//! packet carries the stamp: behind the frame header of VP8 or VP9, or behind the H.264 slice header, where an SFU never
+//! packet carries the stamp: behind the frame header of VP8, VP9 or AV1, or behind the H.264 slice header, where an SFU never
 //! looks. Each spatial layer has a stamp of its own, so that what is left of a picture can be checked. A reader searches
 //! any packet that it opens.
 
+mod av1;
 mod h264;
 mod vp8;
 mod vp9;
@@ -14,6 +15,7 @@ use super::scalability::Unit;
 use super::source::VideoSource;
 use super::stamp::{STAMP_LEN, Stamp};
 use crate::conference::Codec;
+use av1::Av1;
 use h264::H264;
 use vp8::Vp8;
 use vp9::Vp9;
@@ -32,6 +34,8 @@ pub(super) enum Packetiser {
     Vp9(Box<Vp9>),
     /// RFC 6184.
     H264(Box<H264>),
+    /// RTP Payload Format for AV1.
+    Av1(Box<Av1>),
 }
 
 /// A prefix in the making; the stamp, where there is one, is its end.
@@ -79,17 +83,25 @@ impl Packetiser {
     pub(super) fn new(codec: Codec, source: &VideoSource, luck: u64) -> Self {
         match codec {
             Codec::H264 => Self::H264(Box::new(H264::new(source))),
+            Codec::Av1 => Self::Av1(Box::new(Av1::new(source))),
             Codec::Vp9 => Self::Vp9(Box::new(Vp9::new(source, luck))),
             Codec::Vp8 | Codec::Opus => Self::Vp8(Vp8::new(source, luck)),
         }
     }
 
     /// Cuts a frame of about `bytes` bytes of payload (never fewer than its headers need), adds it to `packets`, and stamps
-    /// it. Says how many bytes it took.
-    pub(super) fn cut(&mut self, unit: &Unit, bytes: usize, stamp: Stamp, packets: &mut Vec<Payload>) -> usize {
+    /// it. `reserved` bytes of its packets are kept free for what the RTP header has besides. Says how many bytes it took.
+    pub(super) fn cut(
+        &mut self,
+        unit: &Unit,
+        bytes: usize,
+        stamp: Stamp,
+        reserved: usize,
+        packets: &mut Vec<Payload>,
+    ) -> usize {
         let first = packets.len();
         let fewest = self.fewest(unit);
-        let length = self.packet_length(unit, bytes, fewest);
+        let length = self.packet_length(unit, bytes, fewest, MAX_PAYLOAD - reserved);
         let mut filler_at = self.filler_start(unit, length, stamp.frame);
         let mut crc = crc32fast::Hasher::new();
         let (mut left, mut taken) = (bytes, 0);
@@ -116,8 +128,8 @@ impl Packetiser {
     }
 
     /// Bytes of payload in each packet but the last.
-    fn packet_length(&self, unit: &Unit, bytes: usize, fewest: usize) -> usize {
-        let packets = bytes.div_ceil(MAX_PAYLOAD).max(fewest);
+    fn packet_length(&self, unit: &Unit, bytes: usize, fewest: usize, most: usize) -> usize {
+        let packets = bytes.div_ceil(most).max(fewest);
         let length = bytes.div_ceil(packets);
         match self {
             Self::H264(h264) if unit.keyframe => h264.keyframe_length(length),
@@ -140,6 +152,7 @@ impl Packetiser {
             Self::Vp8(vp8) => vp8.prefix(unit, cut, &mut prefix),
             Self::Vp9(vp9) => vp9.prefix(unit, cut, &mut prefix),
             Self::H264(h264) => h264.prefix(unit, cut, &mut prefix),
+            Self::Av1(av1) => av1.prefix(unit, cut, &mut prefix),
         }
         prefix
     }
@@ -150,6 +163,8 @@ impl Packetiser {
             Self::Vp8(vp8) => vp8.count(unit),
             Self::Vp9(vp9) => vp9.count(unit),
             Self::H264(h264) => h264.count(unit),
+            // Its numbers are those of the dependency descriptor.
+            Self::Av1(_) => {}
         }
     }
 }

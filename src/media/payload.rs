@@ -7,7 +7,7 @@
 
 use super::stamp::{STAMP_LEN, Stamp};
 use crate::conference::Codec;
-use crate::rtp::{h264, vp8, vp9};
+use crate::rtp::{av1, h264, vp8, vp9};
 use std::sync::Arc;
 
 /// The most bytes of payload in one packet. 1,200 bytes of UDP payload hold 12 of RTP header, 32 of header extensions,
@@ -143,6 +143,7 @@ pub fn filler_of(codec: Codec, payload: &[u8]) -> &[u8] {
         Codec::Vp8 => vp8_filler(payload).unwrap_or_default(),
         Codec::H264 => h264_filler(payload).unwrap_or_default(),
         Codec::Vp9 => vp9_filler(payload).unwrap_or_default(),
+        Codec::Av1 => av1_filler(payload).unwrap_or_default(),
     }
 }
 
@@ -171,6 +172,17 @@ fn vp9_filler(payload: &[u8]) -> Option<&[u8]> {
         Some(header) => frame.get(vp9::FrameHeader::len(header.keyframe)..).map(after_stamp),
         None => Some(frame),
     }
+}
+
+fn av1_filler(payload: &[u8]) -> Option<&[u8]> {
+    let packet = av1::parse(payload)?;
+    let (last, before) = packet.pieces().fold((None, 0), |(_, count), piece| (Some(piece), count + 1));
+    let last = last?;
+    if packet.continues && before == 1 {
+        return Some(last);
+    }
+    let obu = av1::Obu::parse(last).filter(|obu| obu.kind == av1::FRAME)?;
+    last.get(obu.len() + av1::FRAME_HEADER_LEN..).map(after_stamp)
 }
 
 fn h264_filler(payload: &[u8]) -> Option<&[u8]> {

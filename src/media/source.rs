@@ -144,7 +144,7 @@ impl VideoSource {
 /// Whether a codec has spatial layers in one stream.
 #[must_use]
 pub const fn has_spatial_layers(codec: Codec) -> bool {
-    matches!(codec, Codec::Vp9)
+    matches!(codec, Codec::Vp9 | Codec::Av1)
 }
 
 /// What depends on the kind of media.
@@ -195,6 +195,8 @@ pub struct VideoSource {
     pub scalability: Scalability,
     /// Whether VP9 names references in each packet (flexible mode) instead of once in a structure of its keyframes.
     pub flexible: bool,
+    /// Whether packets carry the dependency descriptor, where it was negotiated.
+    pub dependency_descriptor: bool,
     /// The publisher sends nothing although it says that it does: what a broken camera looks like from outside.
     pub silent: bool,
 }
@@ -231,6 +233,7 @@ mod tests {
             rate_control: RateControl::Remb,
             scalability: Scalability::NONE,
             flexible: false,
+            dependency_descriptor: false,
             silent: false,
         };
         change(&mut source);

@@ -3,6 +3,7 @@
 //! The grid begins within one frame interval of the start, where the seed says, so that participants who join together
 //! do not send together. A frame is due on the grid, however late it is asked for.
 
+use super::described::Describer;
 use super::encoder::{Frame, Identity};
 use super::keyframes::Keyframes;
 use super::packetise::Packetiser;
@@ -15,9 +16,13 @@ use crate::clock::{Duration, Instant};
 use crate::dist;
 use crate::seed::Seed;
 use crate::units::Bitrate;
+use std::sync::Arc;
 
 /// What an encoder keeps sending at, however little the network says it can take (libwebrtc's minimum bitrate).
 pub const LOWEST_TARGET: Bitrate = Bitrate::from_kbps(30);
+
+/// Header extensions in their two-byte form take so many bytes more than in their one-byte form, at most.
+const LONG_FORM: usize = 8;
 
 pub(super) struct Video {
     identity: Identity,
@@ -39,6 +44,7 @@ pub(super) struct Video {
     scalability: Scalability,
     /// Pictures since the last keyframe.
     since_key: u32,
+    describer: Option<Describer>,
     sizes: Sizes,
     packetiser: Packetiser,
 }
@@ -66,9 +72,16 @@ impl Video {
             keyframes: Keyframes::new(source.keyframe_interval),
             scalability: source.scalability,
             since_key: 0,
+            describer: source
+                .dependency_descriptor
+                .then(|| Describer::new(source.scalability, source.width, source.height, (luck >> 32) as u16)),
             sizes: Sizes::new(source.frames, seed.child("sizes").rng()),
             packetiser: Packetiser::new(plan.codec, source, luck),
         }
+    }
+
+    pub(super) fn structure(&self) -> Option<&Arc<[u8]>> {
+        self.describer.as_ref().map(Describer::structure)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -96,6 +109,7 @@ impl Video {
         let weight = self.scalability.weight(self.since_key);
         let bytes = self.sizes.next(mean, weight, keyframe);
         frame.packets.clear();
+        frame.descriptors.clear();
         let mut taken = 0;
         for unit in self.scalability.units(self.since_key) {
             let bytes = match self.scalability.spatial {
@@ -103,7 +117,15 @@ impl Video {
                 _ => (bytes as f64 * self.scalability.share(unit.spatial)).round() as usize,
             };
             let stamp = Stamp { layer: unit.spatial, ..stamp };
-            taken += self.packetiser.cut(&unit, bytes, stamp, &mut frame.packets);
+            let describer = self.describer.as_mut();
+            // Two bytes of each element's header instead of one, where the structure makes the long form necessary.
+            let structured = unit.keyframe && unit.spatial == 0;
+            let reserved = describer.as_deref().filter(|_| structured).map_or(0, |d| d.structure().len() + LONG_FORM);
+            let first = frame.packets.len();
+            taken += self.packetiser.cut(&unit, bytes, stamp, reserved, &mut frame.packets);
+            if let Some(describer) = describer {
+                describer.describe(&unit, self.since_key, frame.packets.len() - first, &mut frame.descriptors);
+            }
         }
         self.sizes.spend(mean, weight, taken);
         self.since_key += 1;

@@ -1,7 +1,7 @@
 //! The packets that a publication can send again: the newest ones, described rather than copied.
 
 use crate::clock::Instant;
-use crate::media::Payload;
+use crate::media::{PacketDescriptor, Payload};
 use crate::rtp::extension::AudioLevel;
 use crate::rtp::ntp::Ntp;
 use std::collections::VecDeque;
@@ -20,6 +20,8 @@ pub struct Cached {
     pub marker: bool,
     /// Audio level.
     pub level: Option<AudioLevel>,
+    /// What the dependency descriptor says of it.
+    pub descriptor: Option<PacketDescriptor>,
     /// When its frame was due.
     pub due: Instant,
     /// What it carries.

@@ -3,8 +3,9 @@
 //! [`numbering`]: crate::conference::numbering
 
 use crate::conference::SendParameters;
-use crate::conference::numbering::{codec_parameters, extensions};
+use crate::conference::numbering::{codec_parameters, descriptor_extension, extensions};
 use crate::media::MediaPlan;
+use crate::media::source::Source;
 use crate::seed::Seed;
 
 /// The parameters under which a participant called `cname` offers `media`, its `index`th publication. SSRCs come from
@@ -17,6 +18,7 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
         let rtx = self::ssrc(&seed.indexed("rtx ssrc", index as u64));
         if rtx == ssrc { rtx ^ 1 } else { rtx }
     });
+    let described = matches!(&media.source, Source::Video(video) if video.dependency_descriptor);
     SendParameters {
         media: media.name.clone(),
         mid: index.to_string(),
@@ -24,7 +26,7 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
         ssrc,
         rtx_ssrc,
         cname: cname.to_owned(),
-        extensions: extensions(media.kind()),
+        extensions: extensions(media.kind()).into_iter().chain(described.then(descriptor_extension)).collect(),
     }
 }
 

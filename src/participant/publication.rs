@@ -7,14 +7,16 @@ use super::cache::{Cache, Cached, Written};
 use crate::clock::{Duration, Instant};
 use crate::conference::SendParameters;
 use crate::media::stamp::Stamp;
-use crate::media::{Encoder, Frame, Payload};
-use crate::rtp::extension::{AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Extensions};
+use crate::media::{Encoder, Frame, PacketDescriptor, Payload};
+use crate::rtp::extension::dependency_descriptor::SHORT_LEN;
+use crate::rtp::extension::{AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Extensions, ONE_BYTE_MAX_LEN};
 use crate::rtp::header::{Header, write_header};
 use crate::rtp::ntp::Ntp;
 use crate::rtp::rtcp::SenderInfo;
 use crate::rtp::rtx;
 use crate::seed::Seed;
 use crate::units::Bitrate;
+use std::sync::Arc;
 
 /// How often a sender report is sent: once a second, as browsers do for video (RFC 3550 allows 5 s at least for audio).
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +40,8 @@ pub struct Outgoing {
     pub rtx_of: Option<u16>,
     /// Audio level, where the frame has one.
     pub level: Option<AudioLevel>,
+    /// What the dependency descriptor says of it, where that was negotiated.
+    pub descriptor: Option<PacketDescriptor>,
     /// When the frame was due.
     pub due: Instant,
     /// What it carries.
@@ -68,6 +72,8 @@ pub struct Publication {
     pub parameters: SendParameters,
     extensions: ExtensionMap,
     encoder: Encoder,
+    /// What follows the first bytes of a keyframe's dependency descriptor.
+    structure: Option<Arc<[u8]>>,
     sequence: u64,
     rtx: Option<Rtx>,
     cache: Cache,
@@ -100,6 +106,13 @@ impl Produced {
         self.bytes += other.bytes;
         self.voiced += other.voiced;
     }
+}
+
+/// What only some packets have in their headers.
+#[derive(Clone, Copy)]
+struct Extras {
+    level: Option<AudioLevel>,
+    descriptor: Option<PacketDescriptor>,
 }
 
 #[derive(Debug)]
@@ -147,6 +160,10 @@ impl Publication {
             octets: 0,
             next_report: now + REPORT_EVERY / 4,
             frame_due: encoder.poll_timeout(),
+            structure: encoder
+                .structure()
+                .filter(|_| extensions.id(ExtensionKind::DependencyDescriptor).is_some())
+                .cloned(),
             encoder,
             tag,
             audio: codec.kind() == crate::conference::MediaKind::Audio,
@@ -192,7 +209,9 @@ impl Publication {
             produced.voiced += u64::from(frame.voice);
             let level = frame.audio_level.map(|level| AudioLevel { voice: frame.voice, below_overload: level });
             for (position, payload) in frame.packets.iter().enumerate() {
-                let packet = self.packet(payload, frame.rtp_time, frame.marker(position), level, frame.due);
+                let descriptor = frame.descriptors.get(position).copied().filter(|_| self.structure.is_some());
+                let extras = Extras { level, descriptor };
+                let packet = self.packet(payload, frame.rtp_time, frame.marker(position), extras, frame.due);
                 produced.packets += 1;
                 produced.bytes += u64::from(packet.size);
                 out.push(packet);
@@ -202,14 +221,8 @@ impl Publication {
         produced
     }
 
-    fn packet(
-        &mut self,
-        payload: &Payload,
-        rtp_time: u32,
-        marker: bool,
-        level: Option<AudioLevel>,
-        due: Instant,
-    ) -> Outgoing {
+    fn packet(&mut self, payload: &Payload, rtp_time: u32, marker: bool, extras: Extras, due: Instant) -> Outgoing {
+        let Extras { level, descriptor } = extras;
         let sequence = self.sequence;
         self.sequence += 1;
         self.packets = self.packets.wrapping_add(1);
@@ -220,13 +233,14 @@ impl Publication {
                 rtp_time,
                 marker,
                 level,
+                descriptor,
                 due,
                 payload: payload.clone(),
                 resent: None,
                 written: None,
             });
         }
-        let size = self.size(payload.len(), sequence, level.is_some());
+        let size = self.size(payload.len(), sequence, extras);
         Outgoing {
             publication: self.index,
             sequence,
@@ -234,6 +248,7 @@ impl Publication {
             marker,
             rtx_of: None,
             level,
+            descriptor,
             due,
             payload: payload.clone(),
             size,
@@ -249,8 +264,8 @@ impl Publication {
             return None;
         }
         cached.resent = Some(now);
-        let (original, rtp_time, marker, level, due) =
-            (cached.sequence, cached.rtp_time, cached.marker, cached.level, cached.due);
+        let (original, rtp_time, marker, due) = (cached.sequence, cached.rtp_time, cached.marker, cached.due);
+        let Extras { level, descriptor } = Extras { level: cached.level, descriptor: cached.descriptor };
         let (payload, written) = (cached.payload.clone(), cached.written);
         let length = payload.len();
         let (sequence, rtx_of, extra, again) = match &mut self.rtx {
@@ -262,8 +277,9 @@ impl Publication {
             // One that has not left yet cannot have been lost.
             None => (original, None, 0, Some(Box::new(written?))),
         };
-        let size = self.size(length + extra, original, level.is_some());
-        Some(Outgoing { publication: self.index, sequence, rtp_time, marker, rtx_of, level, due, payload, size, again })
+        let size = self.size(length + extra, original, Extras { level, descriptor });
+        let publication = self.index;
+        Some(Outgoing { publication, sequence, rtp_time, marker, rtx_of, level, descriptor, due, payload, size, again })
     }
 
     /// Writes a packet, unsealed, at the end of `out`, with what it gets now that it leaves.
@@ -286,11 +302,21 @@ impl Publication {
             rtp_time: packet.rtp_time,
             ssrc,
         };
+        let mut long = Vec::new();
+        let descriptor = packet.descriptor.as_ref().map(|descriptor| match &self.structure {
+            Some(structure) if descriptor.structured => {
+                long.extend_from_slice(&descriptor.fields);
+                long.extend_from_slice(structure);
+                &long[..]
+            }
+            _ => &descriptor.fields[..],
+        });
         let values = Extensions {
             mid: self.sends_mid(packet.sequence).then_some(self.parameters.mid.as_str()),
             transport_sequence,
             abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
             audio_level: packet.level,
+            dependency_descriptor: descriptor,
             ..Extensions::default()
         };
         write_header(out, &header, &self.extensions, &values);
@@ -395,14 +421,22 @@ impl Publication {
     }
 
     /// Bytes of UDP payload of a sealed packet: header, extensions as [`Self::write`] writes them, payload, tag.
-    fn size(&self, payload: usize, sequence: u64, level: bool) -> u16 {
-        let one = |kind: ExtensionKind, length: usize| self.extensions.id(kind).map_or(0, |_| 1 + length);
+    fn size(&self, payload: usize, sequence: u64, extras: Extras) -> u16 {
+        let structure = self.structure.as_deref().map_or(0, <[u8]>::len);
+        let described =
+            extras.descriptor.map(|descriptor| SHORT_LEN + if descriptor.structured { structure } else { 0 });
+        // The longest value decides the form of all (RFC 8285 §4).
+        let head = if described.is_some_and(|length| length > ONE_BYTE_MAX_LEN) { 2 } else { 1 };
+        let one = |kind: ExtensionKind, length: usize| self.extensions.id(kind).map_or(0, |_| head + length);
         let mut elements = one(ExtensionKind::TransportSequence, 2) + one(ExtensionKind::AbsSendTime, 3);
-        if level {
+        if extras.level.is_some() {
             elements += one(ExtensionKind::AudioLevel, 1);
         }
         if self.sends_mid(sequence) {
             elements += one(ExtensionKind::Mid, self.parameters.mid.len());
+        }
+        if let Some(length) = described {
+            elements += one(ExtensionKind::DependencyDescriptor, length);
         }
         let extensions = if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) };
         (12 + extensions + payload + self.tag) as u16

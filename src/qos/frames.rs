@@ -201,6 +201,8 @@ pub struct Frames {
     decoded_end: Option<i64>,
     /// The newest frame that left: its last sequence number, whether it was whole, and its place.
     gone: Option<(i64, bool, Place)>,
+    /// Whether the last packet of that frame is known to end it.
+    gone_ended: bool,
     fillers: [i64; FILLERS],
     filled: usize,
     events: VecDeque<Event>,
@@ -325,7 +327,7 @@ impl Frames {
         let frame = self.open[index];
         let begins = match index.checked_sub(1) {
             Some(before) => self.follows(self.open[before].high, frame.low),
-            None => self.gone.is_some_and(|(end, whole, _)| whole && self.follows(end, frame.low)),
+            None => self.gone.is_some_and(|(end, ..)| self.gone_ended && self.follows(end, frame.low)),
         };
         if begins {
             self.open[index].starts = true;
@@ -446,6 +448,7 @@ impl Frames {
             self.events.push_back(Event::PictureGap(frame));
         }
         self.gone = Some((frame.high, frame.complete, frame.place));
+        self.gone_ended = frame.ends;
         Some(frame)
     }
 

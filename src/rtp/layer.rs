@@ -4,7 +4,8 @@
 //! from the OBU header of AV1, or from the dependency descriptor in the RTP header, which says it for every codec.
 //! A *picture* is what shares one RTP time; a *frame* is one spatial layer of it. Nothing here keeps state.
 
-use super::{h264, vp8, vp9};
+use super::extension::dependency_descriptor::{Frame, Indication};
+use super::{av1, h264, vp8, vp9};
 
 /// The place of a packet's frame among the layers of its stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -91,6 +92,44 @@ impl Layer {
             ends_picture: marker,
         })
     }
+
+    /// Of an AV1 payload, by the header of its first OBU; `None` when it is none. A packet that only goes on with an OBU
+    /// says nothing of its layer: it is that of the packet before it. Layers of AV1 are told in whole by the descriptor.
+    #[must_use]
+    pub fn of_av1(payload: &[u8], marker: bool) -> Option<Self> {
+        let packet = av1::parse(payload)?;
+        let obus = packet.pieces().skip(usize::from(packet.continues)).filter_map(av1::Obu::parse);
+        let (temporal, spatial) = obus.filter_map(|obu| obu.layer).last().unwrap_or_default();
+        Some(Self {
+            spatial,
+            temporal,
+            keyframe: packet.new_sequence,
+            begins_here: temporal == 0,
+            opens_above: false,
+            needed_above: true,
+            starts_frame: packet.starts_frame(),
+            ends_frame: !packet.continued,
+            ends_picture: marker,
+        })
+    }
+
+    /// Of a packet with a dependency descriptor, whatever its codec.
+    #[must_use]
+    pub fn of_descriptor(frame: &Frame<'_>, marker: bool) -> Self {
+        let (spatial, temporal) = (frame.spatial, frame.temporal);
+        let present = |indication: Option<Indication>| indication.is_some_and(|i| i != Indication::NotPresent);
+        Self {
+            spatial,
+            temporal,
+            keyframe: !frame.differences.iter().any(|difference| *difference > u16::from(spatial)),
+            begins_here: frame.indication(spatial, temporal) == Some(Indication::Switch),
+            opens_above: frame.indication(spatial, temporal + 1) == Some(Indication::Switch),
+            needed_above: present(frame.indication(spatial + 1, temporal)),
+            starts_frame: frame.starts,
+            ends_frame: frame.ends,
+            ends_picture: marker,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,10 +167,20 @@ mod tests {
         assert_eq!(Layer::of_h264(&[0x06, 5], false).unwrap().temporal, 0, "an SEI");
     }
 
+    #[test]
+    fn av1_layers_are_read_from_the_obu_header() {
+        // A sequence header without a layer, then a frame of temporal layer 2 and spatial layer 1.
+        let layer = Layer::of_av1(&[0x28, 2, 0x08, 0, 0x34, 0b010_01_000, 7], true).unwrap();
+        assert_eq!((layer.spatial, layer.temporal, layer.keyframe, layer.starts_frame), (1, 2, true, true));
+        let layer = Layer::of_av1(&[0xD0, 9, 9], false).unwrap();
+        assert_eq!((layer.temporal, layer.starts_frame, layer.ends_frame), (0, false, false));
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_fail(bytes in prop::collection::vec(any::<u8>(), 0..60), marker: bool) {
-            let _ = (Layer::of_vp8(&bytes, marker), Layer::of_vp9(&bytes, marker), Layer::of_h264(&bytes, marker));
+            let _ = (Layer::of_vp8(&bytes, marker), Layer::of_vp9(&bytes, marker));
+            let _ = (Layer::of_h264(&bytes, marker), Layer::of_av1(&bytes, marker));
         }
     }
 }

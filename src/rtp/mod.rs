@@ -4,6 +4,8 @@
 //! `Vec<u8>`, and the few machines (SRTP state, transport feedback) are told the time. What a stream *is*, what its
 //! statistics mean and when feedback is due belong to the floors above. Numbers come from the RFCs named in each file.
 
+pub mod av1;
+mod bits;
 pub(crate) mod bytes;
 pub mod extension;
 pub mod h264;

@@ -278,6 +278,7 @@ pub(crate) fn codec_word(codec: Codec) -> &'static str {
         Codec::Vp8 => "vp8",
         Codec::H264 => "h264",
         Codec::Vp9 => "vp9",
+        Codec::Av1 => "av1",
     }
 }
 

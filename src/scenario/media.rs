@@ -32,6 +32,7 @@ pub(crate) static VIDEO: Shape = Shape {
         "content",
         "layers",
         "flexible",
+        "dependency_descriptor",
         "silent",
     ],
     refused: &[(
@@ -59,6 +60,7 @@ pub(crate) static NEITHER: Shape = Shape {
         "silent",
         "layers",
         "flexible",
+        "dependency_descriptor",
     ],
     refused: &[],
 };
@@ -133,9 +135,8 @@ fn read_talk(section: &Section<'_>) -> Option<Talk> {
 }
 
 fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
-    let later = [("av1", "the codec `av1` is not built yet")];
-    let codecs = [("vp8", Codec::Vp8), ("h264", Codec::H264), ("vp9", Codec::Vp9)];
-    let codec = if section.has("codec") { section.choice("codec", &codecs, &later) } else { Some(Codec::Vp8) };
+    let codecs = [("vp8", Codec::Vp8), ("h264", Codec::H264), ("vp9", Codec::Vp9), ("av1", Codec::Av1)];
+    let codec = if section.has("codec") { section.choice("codec", &codecs, &[]) } else { Some(Codec::Vp8) };
     let codec = codec.unwrap_or(Codec::Vp8);
     let flexible = section.bool("flexible");
     if flexible.is_some() && codec != Codec::Vp9 {
@@ -166,6 +167,7 @@ fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
         rate_control: rate_control.unwrap_or(RateControl::Remb),
         scalability: scalability(section, codec),
         flexible: flexible.unwrap_or(false),
+        dependency_descriptor: section.bool("dependency_descriptor").unwrap_or(codec == Codec::Av1),
         silent: section.bool("silent").unwrap_or(false),
     };
     checked(section, MediaPlan { name, codec, bitrate, source: Source::Video(source) })

@@ -99,7 +99,8 @@ impl Section {
     }
 
     /// The payload types under which `codec` is listed, the best first: H.264 needs packetization-mode 1 (RFC 6184
-    /// §8.1), and its constrained baseline profile comes before the others; so does profile 0 of VP9 (RFC 9628 §6).
+    /// §8.1), and its constrained baseline profile comes before the others; so do profile 0 of VP9
+    /// (RFC 9628 §6) and the main profile of AV1.
     #[must_use]
     pub fn codec(&self, codec: Codec) -> Option<&CodecParameters> {
         let rank = |parameters: &CodecParameters| {
@@ -108,6 +109,7 @@ impl Section {
             let profile = match codec {
                 Codec::H264 => format.contains("profile-level-id=42e0"),
                 Codec::Vp9 => !format.contains("profile-id=") || format.contains("profile-id=0"),
+                Codec::Av1 => !format.split(';').any(|pair| matches!(pair.trim(), "profile=1" | "profile=2")),
                 Codec::Opus | Codec::Vp8 => true,
             };
             (!mode, !profile)

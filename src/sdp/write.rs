@@ -136,12 +136,13 @@ fn add_source(media: &mut Media, source: &Source<'_>) {
 }
 
 /// What throng says of a codec of its own (RFC 7587 §7; RFC 6184 §8.1: constrained baseline, level 3.1;
-/// RFC 9628 §6: profile 0).
+/// RFC 9628 §6: profile 0; AV1's format §7.2: main profile, level 3.1).
 pub(super) fn own_format_parameters(codec: Codec) -> Option<String> {
     match codec {
         Codec::Opus => Some("minptime=10;useinbandfec=1".to_owned()),
         Codec::Vp8 => None,
         Codec::Vp9 => Some("profile-id=0".to_owned()),
+        Codec::Av1 => Some("level-idx=5;profile=0;tier=0".to_owned()),
         Codec::H264 => Some("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f".to_owned()),
     }
 }

@@ -184,7 +184,7 @@ fn publications(offer: &Description) -> Result<(Vec<SendParameters>, Vec<Answere
         });
     }
     if publish.is_empty() {
-        let detail = "no section of the offer sends opus, VP8, VP9 or H264";
+        let detail = "no section of the offer sends opus, VP8, VP9, AV1 or H264";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     Ok((publish, answered))

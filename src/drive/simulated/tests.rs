@@ -1,5 +1,6 @@
 //! Whole runs in virtual time: laws that hold for every seed, and the figures that a model must give.
 
+mod codecs;
 mod faults;
 
 use super::*;

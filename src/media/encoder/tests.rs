@@ -29,6 +29,7 @@ fn camera(codec: Codec, kbps: u64) -> MediaPlan {
         rate_control: RateControl::Remb,
         scalability: Scalability::NONE,
         flexible: false,
+        dependency_descriptor: false,
         silent: false,
     };
     let bitrate = Bitrate::from_kbps(kbps);

@@ -4,7 +4,7 @@ use crate::media::payload::{filler_of, frame_crc_update};
 use crate::media::scalability::Scalability;
 use crate::media::source::{FrameModel, RateControl};
 use crate::media::stamp::Found;
-use crate::rtp::{h264, vp8, vp9};
+use crate::rtp::{av1, h264, vp8, vp9};
 use proptest::prelude::*;
 
 fn stamp(frame: u32) -> Stamp {
@@ -34,6 +34,7 @@ fn source(mode: Scalability, flexible: bool) -> VideoSource {
         rate_control: RateControl::Remb,
         scalability: mode,
         flexible,
+        dependency_descriptor: false,
         silent: false,
     }
 }
@@ -48,7 +49,7 @@ fn alone(keyframe: bool) -> Unit {
 }
 
 fn any_video() -> impl Strategy<Value = Codec> {
-    prop_oneof![Just(Codec::Vp8), Just(Codec::H264), Just(Codec::Vp9)]
+    prop_oneof![Just(Codec::Vp8), Just(Codec::H264), Just(Codec::Vp9), Just(Codec::Av1)]
 }
 
 fn any_mode(spatial: bool) -> impl Strategy<Value = Scalability> {
@@ -78,7 +79,7 @@ proptest! {
     #[test]
     fn a_picture_is_cut_stamped_and_verified(codec in any_video(), keyframe: bool, bytes in 0usize..200_000, frame: u32) {
         let mut packets = Vec::new();
-        let taken = packetiser(codec, 9).cut(&alone(keyframe), bytes, stamp(frame), &mut packets);
+        let taken = packetiser(codec, 9).cut(&alone(keyframe), bytes, stamp(frame), 0, &mut packets);
         let opened = opened(&packets);
         prop_assert_eq!(opened.iter().map(Vec::len).sum::<usize>(), taken);
         prop_assert!(taken >= bytes && taken <= bytes.max(125) + 8, "{} asked, {} taken", bytes, taken);
@@ -100,7 +101,7 @@ proptest! {
     #[test]
     fn an_h264_picture_is_whole_nal_units_without_start_codes(keyframe: bool, bytes in 0usize..60_000, frame: u32) {
         let mut packets = Vec::new();
-        packetiser(Codec::H264, 9).cut(&alone(keyframe), bytes, stamp(frame), &mut packets);
+        packetiser(Codec::H264, 9).cut(&alone(keyframe), bytes, stamp(frame), 0, &mut packets);
         let opened = opened(&packets);
         prop_assert_eq!(h264::starts_keyframe(&opened[0]), keyframe);
         let nals = nals(&opened);
@@ -124,7 +125,7 @@ proptest! {
     #[test]
     fn a_vp8_picture_is_one_partition_with_one_picture_id(keyframe: bool, bytes in 0usize..60_000, luck: u64) {
         let mut packets = Vec::new();
-        packetiser(Codec::Vp8, luck).cut(&alone(keyframe), bytes, stamp(0), &mut packets);
+        packetiser(Codec::Vp8, luck).cut(&alone(keyframe), bytes, stamp(0), 0, &mut packets);
         for (index, packet) in opened(&packets).iter().enumerate() {
             let read = vp8::parse(packet).unwrap();
             prop_assert_eq!(read.starts_frame(), index == 0);
@@ -144,7 +145,7 @@ fn first_packets(codec: Codec, mode: Scalability, flexible: bool, pictures: u32)
     for picture in 0..pictures {
         for unit in mode.units(picture) {
             let mut packets = Vec::new();
-            let taken = packetiser.cut(&unit, 2_500, stamp(picture), &mut packets);
+            let taken = packetiser.cut(&unit, 2_500, stamp(picture), 0, &mut packets);
             assert_eq!(packets.iter().map(Payload::len).sum::<usize>(), taken);
             let opened = opened(&packets);
             let crc = opened.iter().fold(0, |crc, packet| frame_crc_update(codec, crc, packet));
@@ -200,6 +201,31 @@ proptest! {
     }
 
     #[test]
+    fn av1_frames_are_one_obu_that_names_its_layer(mode in any_mode(true), bytes in 0usize..5_000) {
+        for picture in 0..6 {
+            for unit in mode.units(picture) {
+                let mut packets = Vec::new();
+                let mut packetiser = Packetiser::new(Codec::Av1, &source(mode, false), 0);
+                packetiser.cut(&unit, bytes, stamp(picture), 0, &mut packets);
+                let opened = opened(&packets);
+                let new = picture == 0 && unit.spatial == 0;
+                prop_assert_eq!(av1::starts_keyframe(&opened[0]), new);
+                let count = opened.len();
+                for (index, packet) in opened.iter().enumerate() {
+                    let read = av1::parse(packet).unwrap();
+                    prop_assert_eq!((read.continues, read.continued), (index > 0, index + 1 < count));
+                    prop_assert_eq!(read.starts_frame(), index == 0);
+                }
+                let obus: Vec<av1::Obu> = av1::parse(&opened[0]).unwrap().pieces().filter_map(av1::Obu::parse).collect();
+                let (frame, before) = obus.split_last().unwrap();
+                prop_assert_eq!(before.iter().map(|obu| obu.kind).collect::<Vec<_>>(), vec![av1::SEQUENCE_HEADER; usize::from(new)]);
+                let layered = mode != Scalability::NONE;
+                prop_assert_eq!((frame.kind, frame.layer), (av1::FRAME, layered.then_some((unit.temporal, unit.spatial))));
+            }
+        }
+    }
+
+    #[test]
     fn h264_pictures_that_nobody_refers_to_have_a_nal_ref_idc_of_0(mode in any_mode(false)) {
         for (unit, packet) in first_packets(Codec::H264, mode, false, 20) {
             let Some(h264::Packet::Fragment(fragment)) = h264::parse(&packet) else { panic!("a fragment") };
@@ -216,7 +242,7 @@ fn picture_ids_wrap_at_15_bits_and_tl0_at_8() {
     let ids: Vec<(u16, u8)> = (0..4)
         .map(|frame| {
             packets.clear();
-            packetiser.cut(&alone(false), 500, stamp(frame), &mut packets);
+            packetiser.cut(&alone(false), 500, stamp(frame), 0, &mut packets);
             let descriptor = vp8::parse(&opened(&packets)[0]).unwrap().descriptor;
             (descriptor.picture_id.unwrap().value(), descriptor.tl0_picture_index.unwrap())
         })
@@ -228,11 +254,11 @@ fn picture_ids_wrap_at_15_bits_and_tl0_at_8() {
 fn a_missing_swapped_or_foreign_packet_changes_the_crc() {
     let mut packets = Vec::new();
     let mut packetiser = packetiser(Codec::Vp8, 1);
-    packetiser.cut(&alone(false), 4_000, stamp(7), &mut packets);
+    packetiser.cut(&alone(false), 4_000, stamp(7), 0, &mut packets);
     let ours = opened(&packets);
     let Found::Stamp(found, _) = Stamp::find(&ours[0]) else { panic!("no stamp") };
     packets.clear();
-    packetiser.cut(&alone(false), 4_000, stamp(8), &mut packets);
+    packetiser.cut(&alone(false), 4_000, stamp(8), 0, &mut packets);
     let next = opened(&packets);
     let crc = |order: &[&Vec<u8>]| order.iter().fold(0, |crc, packet| frame_crc_update(Codec::Vp8, crc, packet));
     assert_eq!(crc(&[&ours[0], &ours[1], &ours[2], &ours[3]]), found.payload_crc);

@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::{Duration, Instant};
 use crate::conference::Codec;
 use crate::media::scalability::Scalability;
-use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, VideoSource};
+use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, VideoSource, has_spatial_layers};
 use crate::media::{Encoder, Identity};
 use crate::participant::offer::offer;
 use crate::rtp::header::View;
@@ -23,6 +23,7 @@ fn video(codec: Codec) -> MediaPlan {
         rate_control: RateControl::Fixed,
         scalability: Scalability::NONE,
         flexible: false,
+        dependency_descriptor: false,
         silent: false,
     };
     MediaPlan { name: "cam".into(), codec, bitrate: Bitrate::from_kbps(2_500), source: Source::Video(source) }
@@ -79,10 +80,21 @@ fn a_sender_report_has_the_rtp_time_of_its_own_instant_not_of_the_last_packet() 
 
 #[test]
 fn every_datagram_fits_1200_bytes_with_all_that_is_added_to_it() {
-    for plan in [video(Codec::Vp8), video(Codec::H264), sound()] {
+    let mut plans = vec![sound()];
+    for codec in Codec::ALL.into_iter().filter(|codec| *codec != Codec::Opus) {
+        plans.push(video(codec));
+        for mode in Scalability::all().filter(|mode| mode.spatial == 1 || has_spatial_layers(codec)) {
+            let mut plan = video(codec);
+            if let Source::Video(source) = &mut plan.source {
+                (source.scalability, source.dependency_descriptor) = (mode, true);
+            }
+            plans.push(plan);
+        }
+    }
+    for plan in plans {
         let mut publication = publication(&plan);
         let mut largest = 0;
-        for millis in 0..2_000 {
+        for millis in (0..600).step_by(3) {
             let now = Instant::from_millis(1_000 + millis);
             for packet in produce(&mut publication, now) {
                 let mut sent = vec![packet.clone()];

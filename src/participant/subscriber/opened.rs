@@ -1,14 +1,17 @@
-//! What an opened payload of each codec says of its frame.
+//! What an opened payload of each codec, and the dependency descriptor of any, says of its frame.
 
 use crate::conference::Codec;
 use crate::media::Stamp;
 use crate::qos::frames::{Opened, Timing};
 use crate::qos::references::Place;
 use crate::qos::units::Unit;
+use crate::rtp::extension::dependency_descriptor;
 use crate::rtp::vp8::PictureId;
 use crate::rtp::vp9::{Descriptor, Differences};
-use crate::rtp::{h264, vp8, vp9};
+use crate::rtp::{av1, h264, vp8, vp9};
 
+/// Bits of a frame number in the dependency descriptor.
+const FRAME_NUMBER_BITS: u32 = 16;
 /// Spatial layers that a VP9 picture id has room for in the number of a unit.
 const LAYERS: u32 = 8;
 
@@ -23,20 +26,30 @@ pub struct Reader {
     settled: bool,
     spatial: bool,
     temporal: bool,
+    /// Of streams that carry dependency descriptors.
+    described: Option<Box<dependency_descriptor::Reader>>,
 }
 
 impl Reader {
     pub const fn new(codec: Codec) -> Self {
-        Self { codec, group: Vec::new(), group_start: 0, settled: false, spatial: false, temporal: false }
+        Self {
+            codec,
+            group: Vec::new(),
+            group_start: 0,
+            settled: false,
+            spatial: false,
+            temporal: false,
+            described: None,
+        }
     }
 
     /// Whether frames may begin at packets that nothing in the RTP header tells apart.
     pub const fn opens_all(&self) -> bool {
-        matches!(self.codec, Codec::Vp9) && (self.spatial || !self.settled)
+        matches!(self.codec, Codec::Vp9 | Codec::Av1) && (self.spatial || !self.settled)
     }
 
     /// What a video payload says. The stamp's own verdict is `qos::integrity`'s; only a right one comes here.
-    pub fn read(&mut self, payload: &[u8], stamp: Option<&Stamp>) -> Opened {
+    pub fn read(&mut self, payload: &[u8], descriptor: Option<&[u8]>, stamp: Option<&Stamp>) -> Opened {
         let timing = stamp.map(|stamp| Timing {
             due: stamp.due,
             left: stamp.left,
@@ -47,11 +60,44 @@ impl Reader {
             Codec::Vp8 => vp8(payload),
             Codec::H264 => h264(payload),
             Codec::Vp9 => self.vp9(payload),
+            Codec::Av1 => self.av1(payload, stamp.is_some()),
             Codec::Opus => Opened::default(),
         };
-        // Only the first packet of a frame carries a stamp; what VP9 says of itself is more exact.
-        let stamped = stamp.is_some() && self.codec != Codec::Vp9;
-        Opened { starts: opened.starts || stamped, timing, ..opened }
+        // Only the first packet of a frame carries a stamp; what frames with layers say of themselves is more exact.
+        let stamped = stamp.is_some() && !matches!(self.codec, Codec::Vp9 | Codec::Av1);
+        let opened = Opened { starts: opened.starts || stamped, timing, ..opened };
+        descriptor.map_or(opened, |value| self.described(opened, value))
+    }
+
+    /// What the dependency descriptor says goes before what the payload does.
+    fn described(&mut self, opened: Opened, value: &[u8]) -> Opened {
+        let Some(frame) = self.described.get_or_insert_default().read(value) else { return opened };
+        self.spatial |= frame.structure.max_spatial() > 0;
+        if !frame.starts {
+            return Opened { starts: false, unit: None, ..opened };
+        }
+        let mut unit = Unit::new(u32::from(frame.number), FRAME_NUMBER_BITS, frame.temporal == 0);
+        frame.differences.iter().for_each(|difference| unit.refer(*difference));
+        Opened {
+            starts: frame.spatial == 0,
+            keyframe: opened.keyframe || frame.is_key() && frame.structured,
+            unit: Some(unit),
+            ..opened
+        }
+    }
+
+    /// Without a descriptor each picture needs the one before it; of several layers the lowest begins it.
+    fn av1(&mut self, payload: &[u8], stamped: bool) -> Opened {
+        let Some(packet) = av1::parse(payload) else { return Opened::default() };
+        let last = packet.pieces().skip(usize::from(packet.continues)).filter_map(av1::Obu::parse).last();
+        let spatial = last.and_then(|obu| obu.layer).map_or(0, |(_, spatial)| spatial);
+        self.spatial |= spatial > 0;
+        self.settled |= packet.new_sequence;
+        Opened {
+            starts: (packet.starts_frame() || stamped) && spatial == 0,
+            keyframe: packet.new_sequence,
+            ..Opened::default()
+        }
     }
 
     fn vp9(&mut self, payload: &[u8]) -> Opened {
@@ -73,8 +119,8 @@ impl Reader {
         }
         let layer = descriptor.layer.unwrap_or_default();
         Opened {
-            // A layer that refers to a lower one of its picture is not the first.
-            starts: !layer.inter_layer,
+            // A higher layer may be the first that comes; what stands before it in the stream tells.
+            starts: layer.spatial == 0,
             keyframe,
             place: Place {
                 // Who takes temporal layers away leaves the others their ids: references are counted in them.

@@ -67,6 +67,8 @@ pub struct Arrived<'a> {
     pub payload_bytes: usize,
     /// Bytes of UDP payload.
     pub wire_bytes: usize,
+    /// Its dependency descriptor, where it has one.
+    pub descriptor: Option<&'a [u8]>,
     /// It came as a retransmission on the stream's RTX SSRC.
     pub rtx: bool,
 }

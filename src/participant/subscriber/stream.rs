@@ -397,7 +397,7 @@ impl Stream {
                 if let Some(payload) = arrived.payload {
                     video.check_whole(number, arrived.rtp_time, payload, marker, stamp.as_ref(), out);
                 }
-                let opened = arrived.payload.map(|payload| video.read(payload, stamp.as_ref()));
+                let opened = arrived.payload.map(|payload| video.read(payload, arrived.descriptor, stamp.as_ref()));
                 let piece = Piece { number, rtp_time, marker, received, bytes: arrived.payload_bytes as u32, opened };
                 if let Some(useless_below) = video.handle_piece(now, &piece, floor, expect, out) {
                     self.missing.set_useless_below(useless_below);

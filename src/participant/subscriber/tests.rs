@@ -45,6 +45,7 @@ struct Packet {
     marker: bool,
     payload: Vec<u8>,
     rtx: bool,
+    descriptor: Option<Vec<u8>>,
 }
 
 struct Bench {
@@ -81,6 +82,7 @@ fn video(codec: Codec) -> MediaPlan {
         rate_control,
         scalability: Scalability::NONE,
         flexible: false,
+        dependency_descriptor: false,
         silent: false,
     };
     MediaPlan { name: "camera".into(), codec, bitrate: Bitrate::from_kbps(800), source: Source::Video(source) }
@@ -93,6 +95,7 @@ fn layered(codec: Codec, mode: &str, flexible: bool) -> MediaPlan {
     if let Source::Video(source) = &mut plan.source {
         source.scalability = Scalability::from_name(mode).expect("a mode");
         source.flexible = flexible;
+        source.dependency_descriptor = codec == Codec::Av1;
     }
     plan
 }
@@ -182,12 +185,23 @@ impl Bench {
             let index = self.sent.len();
             let sequence = 65_530u16.wrapping_add(index as u16);
             let rtp_time = frame.rtp_time.wrapping_add(u32::MAX - 99);
-            let packet =
-                Packet { index, sequence, rtp_time, marker: frame.marker(position), payload: bytes, rtx: false };
+            let marker = frame.marker(position);
+            let descriptor = self.descriptor(frame, position);
+            let packet = Packet { index, sequence, rtp_time, marker, payload: bytes, rtx: false, descriptor };
             self.sent.push(packet.clone());
             let at = frame.due + WIRE + Duration::from_micros(100 * position as u64);
             self.fly(fate(index), at, packet);
         }
+    }
+
+    /// The dependency descriptor of a packet of a frame.
+    fn descriptor(&self, frame: &Frame, position: usize) -> Option<Vec<u8>> {
+        let descriptor = frame.descriptors.get(position)?;
+        let mut value = descriptor.fields.to_vec();
+        if descriptor.structured {
+            value.extend_from_slice(self.encoder.structure()?);
+        }
+        Some(value)
     }
 
     fn fly(&mut self, fate: Fate, at: Instant, mut packet: Packet) {
@@ -231,6 +245,7 @@ impl Bench {
             payload: open.then_some(packet.payload.as_slice()),
             payload_bytes: packet.payload.len(),
             wire_bytes: packet.payload.len() + 28,
+            descriptor: packet.descriptor.as_deref(),
             rtx: packet.rtx,
         };
         self.stream.handle_packet(now, &arrived);
@@ -312,7 +327,7 @@ impl Bench {
 
 #[test]
 fn a_clean_video_moves_nothing_but_what_it_should() {
-    for codec in [Codec::Vp8, Codec::H264, Codec::Vp9] {
+    for codec in [Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1] {
         let mut bench = Bench::new(&video(codec));
         bench.run(11_000, |_| Fate::Deliver).finish();
         bench.assert_whole();

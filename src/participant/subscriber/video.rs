@@ -78,9 +78,9 @@ impl Video {
         self.reader.opens_all()
     }
 
-    /// What an opened payload says.
-    pub fn read(&mut self, payload: &[u8], stamp: Option<&Stamp>) -> Opened {
-        self.reader.read(payload, stamp)
+    /// What an opened payload and its dependency descriptor say.
+    pub fn read(&mut self, payload: &[u8], descriptor: Option<&[u8]>, stamp: Option<&Stamp>) -> Opened {
+        self.reader.read(payload, descriptor, stamp)
     }
 
     /// Takes an opened packet of a frame that is to be opened whole.

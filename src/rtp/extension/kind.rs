@@ -21,11 +21,13 @@ pub enum ExtensionKind {
     VideoOrientation,
     /// Limits for the receiver's playout delay (WebRTC's playout-delay).
     PlayoutDelay,
+    /// Layer and references of a frame (AV1 RTP payload format, appendix A).
+    DependencyDescriptor,
 }
 
 impl ExtensionKind {
     /// Every kind, in the order in which they are written.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Mid,
         Self::Rid,
         Self::RepairedRid,
@@ -35,6 +37,7 @@ impl ExtensionKind {
         Self::AudioLevel,
         Self::VideoOrientation,
         Self::PlayoutDelay,
+        Self::DependencyDescriptor,
     ];
 
     /// The URI that stands for this kind in an `a=extmap` line.
@@ -50,6 +53,9 @@ impl ExtensionKind {
             Self::AudioLevel => "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
             Self::VideoOrientation => "urn:3gpp:video-orientation",
             Self::PlayoutDelay => "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+            Self::DependencyDescriptor => {
+                "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+            }
         }
     }
 

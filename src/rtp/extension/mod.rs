@@ -1,9 +1,11 @@
 //! RTP header extensions (RFC 8285): which kinds this house knows, which id each has, and their one- and two-byte forms.
 //!
 //! An [`ExtensionMap`] is what was negotiated for a session. It reads all known values of a packet in one pass and writes
-//! them in the shortest form that can hold them. The dependency descriptor and other kinds without a name here can still
-//! be read raw, by id, from a [`View`](super::header::View).
+//! them in the shortest form that can hold them. The dependency descriptor is handed on as its bytes, which only mean
+//! something to who knows the stream's structure. Kinds without a name here can still be read raw, by id, from a
+//! [`View`](super::header::View).
 
+pub mod dependency_descriptor;
 mod kind;
 mod values;
 
@@ -17,7 +19,7 @@ const TWO_BYTE: u16 = 0x1000;
 /// The highest id of the one-byte form; 15 ends it.
 const ONE_BYTE_MAX_ID: u8 = 14;
 /// The longest value of the one-byte form, in bytes.
-const ONE_BYTE_MAX_LEN: usize = 16;
+pub const ONE_BYTE_MAX_LEN: usize = 16;
 
 /// The elements of one packet's extension block, as (id, value).
 ///
@@ -116,7 +118,7 @@ impl ExtensionMap {
         });
         let words = (out.len() - start).div_ceil(4);
         out.resize(start + 4 * words, 0);
-        let words = u16::try_from(words).expect("nine elements of 257 bytes fit");
+        let words = u16::try_from(words).expect("ten elements of 257 bytes fit");
         out[start - 2..start].copy_from_slice(&words.to_be_bytes());
         true
     }

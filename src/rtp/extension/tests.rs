@@ -35,6 +35,7 @@ fn everything() -> Extensions<'static> {
         audio_level: Some(AudioLevel { voice: true, below_overload: 127 }),
         video_orientation: Some(VideoOrientation { back_camera: true, flipped: false, quarter_turns: 3 }),
         playout_delay: Some(PlayoutDelay { min: 0, max: 4_095 }),
+        dependency_descriptor: Some(&[0xC1, 2, 3]),
     }
 }
 
@@ -60,7 +61,7 @@ fn an_id_belongs_to_one_kind() {
 
 #[test]
 fn all_values_come_back_in_either_form() {
-    for (first, profile) in [(1, 0xBEDE), (6, 0xBEDE), (7, 0x1000), (200, 0x1000)] {
+    for (first, profile) in [(1, 0xBEDE), (5, 0xBEDE), (6, 0x1000), (200, 0x1000)] {
         let (map, values) = (all_from(first), everything());
         let packet = written(&map, &values);
         assert_eq!(u16::from_be_bytes([packet[12], packet[13]]), profile, "ids from {first}");
@@ -149,6 +150,7 @@ proptest! {
         mid in prop::option::of("[a-z0-9]{0,40}"), rid in prop::option::of("[a-z]{1,8}"), first in 1u8..=240,
         transport_sequence in any::<Option<u16>>(), send in any::<Option<u32>>(), capture in any::<Option<(u64, Option<i64>)>>(),
         level in any::<Option<(bool, u8)>>(), turns in any::<Option<u8>>(), delay in any::<Option<(u16, u16)>>(),
+        descriptor in prop::option::of(prop::collection::vec(any::<u8>(), 3..120)),
     ) {
         let values = Extensions {
             mid: mid.as_deref(), rid: rid.as_deref(), repaired_rid: rid.as_deref(), transport_sequence,
@@ -157,6 +159,7 @@ proptest! {
             audio_level: level.map(|(voice, below)| AudioLevel { voice, below_overload: below & 127 }),
             video_orientation: turns.map(|turns| VideoOrientation { quarter_turns: turns & 3, ..VideoOrientation::default() }),
             playout_delay: delay.map(|(min, max)| PlayoutDelay { min: min & 0xFFF, max: max & 0xFFF }),
+            dependency_descriptor: descriptor.as_deref(),
         };
         let map = all_from(first);
         let packet = written(&map, &values);

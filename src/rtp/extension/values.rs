@@ -1,6 +1,7 @@
 //! The typed values of header extensions, and their bytes.
 
 use super::ExtensionKind;
+use super::dependency_descriptor::SHORT_LEN;
 use crate::rtp::bytes;
 use crate::rtp::ntp::Ntp;
 
@@ -25,6 +26,8 @@ pub struct Extensions<'a> {
     pub video_orientation: Option<VideoOrientation>,
     /// Limits for the receiver's playout delay.
     pub playout_delay: Option<PlayoutDelay>,
+    /// The dependency descriptor as it stands there, at most 255 bytes; see [`super::dependency_descriptor`].
+    pub dependency_descriptor: Option<&'a [u8]>,
 }
 
 /// A time of 6 bits of seconds and 18 of a fraction (3.8 µs), which wraps every 64 s.
@@ -116,6 +119,9 @@ impl<'a> Extensions<'a> {
             ExtensionKind::AudioLevel => keep(&mut self.audio_level, AudioLevel::read(value)),
             ExtensionKind::VideoOrientation => keep(&mut self.video_orientation, VideoOrientation::read(value)),
             ExtensionKind::PlayoutDelay => keep(&mut self.playout_delay, PlayoutDelay::read(value)),
+            ExtensionKind::DependencyDescriptor => {
+                keep(&mut self.dependency_descriptor, (value.len() >= SHORT_LEN).then_some(value));
+            }
         }
     }
 
@@ -149,6 +155,9 @@ impl<'a> Extensions<'a> {
         }
         if let Some(delay) = self.playout_delay {
             with(ExtensionKind::PlayoutDelay, &delay.bytes());
+        }
+        if let Some(value) = self.dependency_descriptor {
+            with(ExtensionKind::DependencyDescriptor, value);
         }
     }
 }

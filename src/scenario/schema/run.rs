@@ -219,7 +219,7 @@ pub enum Media {
     /// Pictures, in one stream.
     Video {
         /// The codec.
-        #[schemars(extend("default" = "vp8", "enum" = ["vp8", "h264", "vp9"]))]
+        #[schemars(extend("default" = "vp8", "enum" = ["vp8", "h264", "vp9", "av1"]))]
         codec: Option<String>,
         /// Target of the encoder, as in "1.5Mbps".
         bitrate: String,
@@ -245,6 +245,9 @@ pub enum Media {
         /// Whether VP9 names what each frame refers to in its packets (flexible mode), not once in its keyframes.
         #[schemars(extend("default" = false))]
         flexible: Option<bool>,
+        /// Whether packets carry the dependency descriptor in their headers, where the SFU takes it: true for AV1, false
+        /// for the others unless it is written.
+        dependency_descriptor: Option<bool>,
         /// Whether nothing is sent although the track is announced: a broken camera.
         #[schemars(extend("default" = false))]
         silent: Option<bool>,
@@ -258,7 +261,8 @@ pub enum Layers {
     /// Layers within one stream.
     Svc {
         /// The W3C's name of the mode: "L1T2" and "L1T3" are two and three temporal layers, of every codec; "L2T1" to
-        /// "L3T3" and the same with "_KEY" have spatial layers too, of half the size each: VP9.
+        /// "L3T3" and the same with "_KEY" have spatial layers too, of half the size each: VP9
+        /// and AV1.
         #[schemars(regex(pattern = r"^(L1T[1-3]|L[23]T[1-3](_KEY)?)$"))]
         scalability: String,
     },

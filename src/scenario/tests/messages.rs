@@ -133,11 +133,6 @@ fn every_documented_error_says_what_to_write_instead() {
             "bitrate",
         ),
         (
-            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncodec = \"av1\"",
-            "`av1` is not built yet",
-            "`h264`",
-        ),
-        (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncc = \"gcc\"",
             "`gcc` is not built yet",
             "`remb`",

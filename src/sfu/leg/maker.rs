@@ -4,6 +4,9 @@
 use super::dtls;
 use crate::clock::{Duration, Instant};
 use crate::conference::{Codec, CodecParameters};
+use crate::rtp::extension::ExtensionKind;
+use crate::rtp::extension::ONE_BYTE_MAX_LEN;
+use crate::rtp::extension::dependency_descriptor::SHORT_LEN;
 use crate::sfu::room::LegSetup;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use str0m::RtcConfig;
 use str0m::config::{CryptoProvider, DtlsCert, DtlsVersion};
 use str0m::format::FormatParams;
 use str0m::media::Frequency;
-use str0m::rtp::{Extension, ExtensionMap};
+use str0m::rtp::{Extension, ExtensionMap, ExtensionSerializer, ExtensionValues};
 
 /// How often reports are sent.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -82,12 +85,51 @@ fn add_codec(config: &mut RtcConfig, codec: &CodecParameters) {
         Codec::Vp8 => (str0m::format::Codec::Vp8, Frequency::NINETY_KHZ, None),
         Codec::H264 => (str0m::format::Codec::H264, Frequency::NINETY_KHZ, None),
         Codec::Vp9 => (str0m::format::Codec::Vp9, Frequency::NINETY_KHZ, None),
+        Codec::Av1 => (str0m::format::Codec::Av1, Frequency::NINETY_KHZ, None),
     };
     config.codec_config().add_config(payload_type, rtx, known, rate, channels, FormatParams::default());
 }
 
+/// A dependency descriptor on its way through str0m, which knows it as bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct DescriptorValue(pub Box<[u8]>);
+
+/// Reads and writes it.
+#[derive(Debug)]
+struct DescriptorSerializer;
+
+impl ExtensionSerializer for DescriptorSerializer {
+    fn write_to(&self, buf: &mut [u8], ev: &ExtensionValues) -> usize {
+        let Some(DescriptorValue(value)) = ev.user_values.get() else { return 0 };
+        let Some(place) = buf.get_mut(..value.len()) else { return 0 };
+        place.copy_from_slice(value);
+        value.len()
+    }
+
+    fn parse_value(&self, buf: &[u8], ev: &mut ExtensionValues) -> bool {
+        if buf.len() >= SHORT_LEN {
+            ev.user_values.set(DescriptorValue(buf.into()));
+        }
+        true
+    }
+
+    fn is_video(&self) -> bool {
+        true
+    }
+
+    fn is_audio(&self) -> bool {
+        false
+    }
+
+    fn requires_two_byte_form(&self, ev: &ExtensionValues) -> bool {
+        ev.user_values.get::<DescriptorValue>().is_some_and(|DescriptorValue(value)| value.len() > ONE_BYTE_MAX_LEN)
+    }
+}
+
 fn extension_map(setup: &LegSetup) -> ExtensionMap {
+    let descriptor = Extension::with_serializer(ExtensionKind::DependencyDescriptor.uri(), DescriptorSerializer);
     let known = [
+        descriptor,
         Extension::AudioLevel,
         Extension::AbsoluteSendTime,
         Extension::AbsoluteCaptureTime,

@@ -3,7 +3,7 @@
 use crate::clock::Instant;
 use crate::conference::Codec;
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
-use crate::rtp::{h264, vp8, vp9};
+use crate::rtp::{av1, h264, vp8, vp9};
 use crate::sfu::room::TrackId;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct Packet {
     pub audio_level: Option<AudioLevel>,
     /// When it was captured, where the publisher said it; goes on to subscribers.
     pub capture_time: Option<AbsCaptureTime>,
+    /// The dependency descriptor, where the publisher sent one; goes on to subscribers.
+    pub descriptor: Option<Box<[u8]>>,
 }
 
 impl Packet {
@@ -44,6 +46,7 @@ pub(super) fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
         Codec::Opus => false,
         Codec::Vp8 => vp8::parse(payload).is_some_and(|packet| packet.starts_keyframe()),
         Codec::H264 => h264::starts_keyframe(payload),
+        Codec::Av1 => av1::starts_keyframe(payload),
         Codec::Vp9 => vp9::parse(payload).is_some_and(|packet| packet.starts_keyframe()),
     }
 }

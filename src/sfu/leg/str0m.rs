@@ -7,7 +7,7 @@
 //! given.
 
 pub use super::maker::Maker;
-use super::maker::{config, rtx_payload_types};
+use super::maker::{DescriptorValue, config, rtx_payload_types};
 use super::nomination::Nomination;
 use super::packet::{Packet, begins_keyframe};
 use super::{LegOutput, Sent};
@@ -290,6 +290,7 @@ impl Leg {
             arrival: Instant::from_nanos(rtp.timestamp.saturating_duration_since(self.start).as_nanos() as u64),
             audio_level: level.map(|(level, voice)| AudioLevel { voice, below_overload: level.unsigned_abs() & 0x7F }),
             capture_time: values.abs_capture_time.map(captured),
+            descriptor: values.user_values.get().map(|DescriptorValue(value)| value.clone()),
             payload: rtp.payload,
         })))
     }
@@ -350,7 +351,7 @@ impl Leg {
 
 /// The header extensions that go on to subscribers, in str0m's words.
 fn written(packet: &Packet) -> ExtensionValues {
-    ExtensionValues {
+    let mut values = ExtensionValues {
         audio_level: packet.audio_level.map(|level| -(level.below_overload as i8)),
         voice_activity: packet.audio_level.map(|level| level.voice),
         abs_capture_time: packet.capture_time.map(|time| str0m::rtp::AbsCaptureTime {
@@ -358,7 +359,11 @@ fn written(packet: &Packet) -> ExtensionValues {
             clock_offset: time.clock_offset,
         }),
         ..ExtensionValues::default()
+    };
+    if let Some(value) = &packet.descriptor {
+        values.user_values.set(DescriptorValue(value.clone()));
     }
+    values
 }
 
 fn captured(time: str0m::rtp::AbsCaptureTime) -> AbsCaptureTime {

@@ -9,12 +9,20 @@ const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
 const ABS_CAPTURE_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
+const DEPENDENCY_DESCRIPTOR: &str =
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// The header extensions that the SFU reads or writes, with the ids that it gives them where it is free to. The last,
 /// transport-wide sequence numbers, is read from publishers only: there is no estimator on the way to subscribers.
-pub const STANDARD_EXTENSIONS: [(u8, &str); 5] =
-    [(1, AUDIO_LEVEL), (2, ABS_SEND_TIME), (4, MID), (5, ABS_CAPTURE_TIME), (3, TRANSPORT_CC)];
+pub const STANDARD_EXTENSIONS: [(u8, &str); 6] = [
+    (1, AUDIO_LEVEL),
+    (2, ABS_SEND_TIME),
+    (4, MID),
+    (5, ABS_CAPTURE_TIME),
+    (6, DEPENDENCY_DESCRIPTOR),
+    (3, TRANSPORT_CC),
+];
 
 /// The payload types that the SFU uses where it is free to. It has no estimator of its own towards subscribers, so it
 /// asks them for no estimate.
@@ -85,7 +93,8 @@ pub(super) fn extensions(published: &[SendParameters]) -> Option<BTreeMap<u8, St
 
 /// Of a leg's extensions, those that a subscriber's stream of `kind` carries.
 pub(super) fn downward(extensions: &BTreeMap<u8, String>, kind: MediaKind) -> BTreeMap<u8, String> {
-    let carried = |uri: &str| uri != TRANSPORT_CC && (kind == MediaKind::Audio || uri != AUDIO_LEVEL);
+    let other = if kind == MediaKind::Audio { DEPENDENCY_DESCRIPTOR } else { AUDIO_LEVEL };
+    let carried = |uri: &str| uri != TRANSPORT_CC && uri != other;
     let known = |uri: &str| STANDARD_EXTENSIONS.iter().any(|(_, standard)| *standard == uri);
     extensions.iter().filter(|(_, uri)| carried(uri) && known(uri)).map(|(id, uri)| (*id, uri.clone())).collect()
 }

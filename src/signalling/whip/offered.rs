@@ -3,9 +3,10 @@
 //! WHIP and WHEP carry one MediaStream with at most one track a kind (RFC 9725 §4.4), and know no partial answers: a
 //! kind that the server refuses is a failure, never a quiet half of what the plan asks for.
 
-use crate::conference::numbering::{codecs, extensions};
+use crate::conference::numbering::{codecs, descriptor_extension, extensions};
 use crate::conference::{Cause, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
 use crate::sdp::{Answer, OfferSpec, offer};
+use std::collections::BTreeMap;
 
 /// The offer of a publisher.
 pub(super) fn to_publish(transport: TransportParameters, send: Vec<SendParameters>) -> Result<OfferSpec, String> {
@@ -41,9 +42,14 @@ pub(super) fn to_play(transport: TransportParameters, kinds: &[MediaKind]) -> Re
         codecs: codecs(kind),
         ssrc: None,
         rtx_ssrc: None,
-        extensions: extensions(kind),
+        extensions: read(kind),
     });
     Ok(OfferSpec { session_id: session_id(&transport), receive: receive.collect(), transport, send: Vec::new() })
+}
+
+/// The header extensions that a viewer reads.
+fn read(kind: MediaKind) -> BTreeMap<u8, String> {
+    extensions(kind).into_iter().chain((kind == MediaKind::Video).then(descriptor_extension)).collect()
 }
 
 /// The offer as text. With `trickle` the candidates follow by PATCH, and the offer says so.

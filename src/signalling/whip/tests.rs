@@ -39,6 +39,7 @@ fn stream(mid: &str, media: &str, codec: Codec) -> SendParameters {
         Codec::Vp8 => (96, Some(97)),
         Codec::H264 => (102, Some(103)),
         Codec::Vp9 => (98, Some(99)),
+        Codec::Av1 => (45, Some(46)),
     };
     let feedback = Feedback { nack: video, pli: video, fir: video, remb: video, twcc: true };
     SendParameters {

@@ -31,6 +31,7 @@ proptest! {
                 payload: open.then_some(&payload),
                 payload_bytes: payload.len(),
                 wire_bytes: payload.len() + 28,
+                descriptor: None,
                 rtx,
             });
             match kind {

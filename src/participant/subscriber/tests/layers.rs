@@ -2,6 +2,14 @@
 
 use super::*;
 
+/// The same with dependency descriptors.
+fn described(mut plan: MediaPlan) -> MediaPlan {
+    if let Source::Video(source) = &mut plan.source {
+        source.dependency_descriptor = true;
+    }
+    plan
+}
+
 /// Codec, scalability mode, flexible.
 fn modes() -> Vec<(Codec, String, bool)> {
     let mut modes = Vec::new();
@@ -9,6 +17,7 @@ fn modes() -> Vec<(Codec, String, bool)> {
         for flexible in [false, true] {
             modes.push((Codec::Vp9, mode.to_string(), flexible));
         }
+        modes.push((Codec::Av1, mode.to_string(), false));
         if mode.spatial == 1 {
             modes.extend([(Codec::Vp8, mode.to_string(), false), (Codec::H264, mode.to_string(), false)]);
         }
@@ -46,7 +55,7 @@ fn repaired_pictures_of_every_mode_are_whole() {
 
 #[test]
 fn the_loss_of_an_upper_picture_costs_those_that_lean_on_it_and_no_keyframe() {
-    for (codec, flexible) in [(Codec::Vp8, false), (Codec::Vp9, false), (Codec::Vp9, true)] {
+    for (codec, flexible) in [(Codec::Vp8, false), (Codec::Vp9, false), (Codec::Vp9, true), (Codec::Av1, false)] {
         // Pictures 9 and 10 of `0 2 1 2`: 9 is of layer 2 and needed by nobody, 10 of layer 1 and needed by 11. Of VP8 a
         // receiver knows no more than that 11 may need every picture before it.
         let unsaid = u64::from(codec == Codec::Vp8);
@@ -75,7 +84,7 @@ fn the_loss_of_an_upper_picture_costs_those_that_lean_on_it_and_no_keyframe() {
 
 #[test]
 fn the_loss_of_a_base_picture_costs_a_keyframe() {
-    for (codec, flexible) in [(Codec::Vp8, false), (Codec::Vp9, false), (Codec::Vp9, true)] {
+    for (codec, flexible) in [(Codec::Vp8, false), (Codec::Vp9, false), (Codec::Vp9, true), (Codec::Av1, false)] {
         let mut bench = Bench::new(&layered(codec, "L1T2", flexible));
         bench.rtx = false;
         bench.run(2_000, |_| Fate::Deliver);
@@ -107,8 +116,15 @@ fn the_lower_layers_alone_are_whole_pictures() {
                     }
                     let (sequence, marker) = (next, layer.ends_frame);
                     next = next.wrapping_add(1);
-                    let packet =
-                        Packet { index: 0, sequence, rtp_time: frame.rtp_time, marker, payload: bytes, rtx: false };
+                    let packet = Packet {
+                        index: 0,
+                        sequence,
+                        rtp_time: frame.rtp_time,
+                        marker,
+                        payload: bytes,
+                        rtx: false,
+                        descriptor: None,
+                    };
                     bench.deliver(now, now, &packet);
                 }
             }
@@ -141,8 +157,15 @@ fn a_layer_that_comes_back_without_a_keyframe_is_undecodable() {
                 }
                 let (sequence, marker) = (next, layer.ends_frame && (taken_away || layer.spatial == 1));
                 next = next.wrapping_add(1);
-                let packet =
-                    Packet { index: 0, sequence, rtp_time: frame.rtp_time, marker, payload: bytes, rtx: false };
+                let packet = Packet {
+                    index: 0,
+                    sequence,
+                    rtp_time: frame.rtp_time,
+                    marker,
+                    payload: bytes,
+                    rtx: false,
+                    descriptor: None,
+                };
                 bench.deliver(now, now, &packet);
             }
         }
@@ -151,4 +174,26 @@ fn a_layer_that_comes_back_without_a_keyframe_is_undecodable() {
     let decodable = bench.count(Metric::VideoFramesDecodable);
     assert_eq!(decodable, 20, "the pictures after the upper layer came back have lost what it leans on");
     assert!(bench.count(Metric::VideoFramesUndecodable) > 30 && bench.count(Metric::RtpPliSent) > 0);
+}
+
+#[test]
+fn with_descriptors_any_codec_knows_what_a_lost_upper_picture_costs() {
+    for codec in [Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1] {
+        let plan = described(layered(codec, "L1T2", false));
+        let mut encoder = Encoder::new(&plan, IDENTITY, &Seed::new(5).child("media"), Instant::from_secs(1));
+        let (mut numbers, mut frame) = (Vec::new(), Frame::default());
+        encoder.handle_timeout(Instant::from_millis(4_000));
+        while encoder.poll_frame(&mut frame) {
+            numbers.extend(frame.packets.iter().map(|_| frame.number));
+        }
+        let mut bench = Bench::new(&plan);
+        bench.rtx = false;
+        // Every upper picture of the second second is lost, to the last packet.
+        let lost = |index: usize| numbers.get(index).is_some_and(|number| (30..60).contains(number) && number % 2 == 1);
+        bench.run(4_000, |index| if lost(index) { Fate::Drop } else { Fate::Deliver }).finish();
+        bench.assert_whole();
+        assert_eq!((bench.plis.len(), bench.count(Metric::VideoFramesUndecodable)), (0, 0), "{codec:?}");
+        let frames = bench.count(Metric::VideoFramesDecodable);
+        assert!((73..=76).contains(&frames), "{codec:?}: {frames}");
+    }
 }

@@ -75,6 +75,7 @@ mod tests {
             payload: Arc::from(&b"x"[..]),
             audio_level: None,
             capture_time: None,
+            descriptor: None,
         })
     }
 

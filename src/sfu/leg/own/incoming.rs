@@ -153,6 +153,7 @@ impl Receiving {
             payload: Arc::from(payload),
             audio_level: values.audio_level,
             capture_time: values.abs_capture_time,
+            descriptor: values.dependency_descriptor.map(Box::from),
         })
     }
 

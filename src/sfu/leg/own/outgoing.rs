@@ -191,7 +191,8 @@ impl Outgoing {
     ) -> Vec<u8> {
         let mid = (!self.acknowledged && !self.mid.is_empty()).then_some(self.mid.as_str());
         let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + packet.payload.len() + srtp.profile().rtp_overhead();
-        let mut bytes = Vec::with_capacity(room + mid.map_or(0, |mid| mid.len() + 2));
+        let described = packet.descriptor.as_ref().map_or(0, |value| value.len() + 2);
+        let mut bytes = Vec::with_capacity(room + described + mid.map_or(0, |mid| mid.len() + 2));
         let header =
             Header { marker: packet.marker, payload_type, sequence: sequence as u16, rtp_time: packet.rtp_time, ssrc };
         let values = Extensions {
@@ -199,6 +200,7 @@ impl Outgoing {
             abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
             abs_capture_time: packet.capture_time,
             audio_level: packet.audio_level,
+            dependency_descriptor: packet.descriptor.as_deref(),
             ..Extensions::default()
         };
         write_header(&mut bytes, &header, &self.extensions, &values);
