@@ -234,6 +234,7 @@ fn stream(criterion: &mut Criterion) {
                 payload_bytes: PAYLOAD,
                 wire_bytes: PAYLOAD + 28,
                 descriptor: None,
+                red: false,
                 rtx: false,
             };
             stream.handle_packet(now, &arrived);

@@ -6,6 +6,7 @@ use throng::media::payload::{filler_of, frame_crc_update};
 use throng::media::{Found, STAMP_LEN, Stamp};
 use throng::rtp::extension::dependency_descriptor::{Descriptor, Indication, Reader, Structure, Template};
 use throng::rtp::layer::Layer;
+use throng::rtp::red::{self, Block};
 use throng::rtp::{av1, h264, opus, vp8, vp9};
 
 pub fn vp8_seeds() -> Vec<Vec<u8>> {
@@ -170,8 +171,27 @@ pub fn opus_seeds() -> Vec<Vec<u8>> {
 
 pub fn opus(bytes: &[u8]) {
     assert!(opus::duration(bytes).is_none_or(|sound| !sound.is_zero() && sound.as_millis() <= 120));
-    let _ = opus::is_dtx(bytes);
+    assert!(!(opus::is_dtx(bytes) && opus::has_redundancy(bytes)));
     payload(Codec::Opus, bytes);
+}
+
+pub fn red_seeds() -> Vec<Vec<u8>> {
+    let block = |offset, payload| Block { payload_type: 111, offset, payload };
+    let mut two = Vec::new();
+    red::write(&mut two, &[block(1_920, &[0x78, 1]), block(960, &[0x78, 2, 3])], &block(0, &[0x78, 4, 5, 6]));
+    vec![two, vec![0x6F, 0x78, 1, 2]]
+}
+
+pub fn red(bytes: &[u8]) {
+    let mut renumbered = bytes.to_vec();
+    red::renumber(&mut renumbered, 96);
+    let Some(packet) = red::parse(bytes) else { return assert_eq!(renumbered, bytes) };
+    let mut written = Vec::new();
+    red::write(&mut written, packet.redundant(), &packet.primary);
+    assert_eq!(written, bytes, "what was read is written");
+    let again = red::parse(&renumbered).expect("renumbered");
+    assert!(again.redundant().iter().chain([&again.primary]).all(|block| block.payload_type == 96));
+    packet.redundant().iter().chain([&packet.primary]).for_each(|block| opus(block.payload));
 }
 
 pub fn stamp_seeds() -> Vec<Vec<u8>> {

@@ -21,7 +21,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     Target { name: "rtp", seeds: packets::rtp_seeds, run: packets::rtp },
     Target { name: "rtcp", seeds: packets::rtcp_seeds, run: packets::rtcp },
     Target { name: "twcc", seeds: packets::twcc_seeds, run: packets::twcc },
@@ -33,6 +33,7 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "descriptor", seeds: codecs::descriptor_seeds, run: codecs::descriptor },
     Target { name: "h264", seeds: codecs::h264_seeds, run: codecs::h264 },
     Target { name: "opus", seeds: codecs::opus_seeds, run: codecs::opus },
+    Target { name: "red", seeds: codecs::red_seeds, run: codecs::red },
     Target { name: "stamp", seeds: codecs::stamp_seeds, run: codecs::stamp },
     Target { name: "sdp", seeds: texts::sdp_seeds, run: texts::sdp },
     Target { name: "room", seeds: texts::room_seeds, run: texts::room },

@@ -53,6 +53,7 @@ pub fn stream(bytes: &[u8]) {
             payload: open.then_some(&payload),
             payload_bytes: payload.len(),
             wire_bytes: payload.len() + 28,
+            red: what & 0x20 != 0,
             descriptor: (what & 0x40 != 0).then_some(&payload),
             rtx,
         };

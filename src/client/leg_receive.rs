@@ -39,6 +39,11 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// Whether this payload type is that of redundant audio.
+    fn is_red(&self, payload_type: u8) -> bool {
+        self.parameters.codecs.first().is_some_and(|codec| codec.red_payload_type == Some(payload_type))
+    }
+
     /// Its totals over the measured window.
     pub fn totals(&self) -> Vec<(Metric, Scalar)> {
         self.totals.clone().unwrap_or_else(|| self.stream.scalars())
@@ -239,7 +244,9 @@ impl Received {
         })?;
         let mut parameters = self.unmatched.remove(position);
         // The payload type says which of the codecs it is.
-        parameters.codecs.sort_by_key(|codec| codec.payload_type != payload_type);
+        parameters
+            .codecs
+            .sort_by_key(|codec| codec.payload_type != payload_type && codec.red_payload_type != Some(payload_type));
         self.add(turn, parameters, view.ssrc(), None);
         self.by_ssrc.get(&view.ssrc()).copied()
     }
@@ -269,16 +276,13 @@ impl Received {
         };
         let incoming = &mut self.streams[usize::from(index)];
         let (header, padded, clear) = (view.header(), view.has_padding(), view.payload_ciphertext().len());
-        let transport = incoming
-            .extensions
-            .id(ExtensionKind::TransportSequence)
-            .and_then(|id| view.extension(id))
-            .and_then(|value| value.try_into().ok())
-            .map(u16::from_be_bytes);
+        let extension = |kind| incoming.extensions.id(kind).and_then(|id| view.extension(id));
+        let transport = extension(ExtensionKind::TransportSequence);
+        let transport = transport.and_then(|value| value.try_into().ok()).map(u16::from_be_bytes);
         if incoming.ended {
             return transport;
         }
-        let described = incoming.extensions.id(ExtensionKind::DependencyDescriptor).and_then(|id| view.extension(id));
+        let described = extension(ExtensionKind::DependencyDescriptor);
         self.descriptor.clear();
         self.descriptor.extend_from_slice(described.unwrap_or_default());
         self.seen += 1;
@@ -311,6 +315,7 @@ impl Received {
             payload_bytes: payload.map_or_else(|| clear.saturating_sub(srtp.profile().rtp_overhead()), <[u8]>::len),
             wire_bytes,
             descriptor: (!self.descriptor.is_empty()).then_some(self.descriptor.as_slice()),
+            red: incoming.is_red(header.payload_type),
             rtx: false,
         };
         if is_rtx {
@@ -476,7 +481,9 @@ fn drain_stream(
 }
 
 fn carries(parameters: &ReceiveParameters, payload_type: u8) -> bool {
-    parameters.codecs.iter().any(|codec| codec.payload_type == payload_type)
+    let of =
+        |codec: &CodecParameters| codec.payload_type == payload_type || codec.red_payload_type == Some(payload_type);
+    parameters.codecs.iter().any(of)
 }
 
 fn rtx_of(parameters: &ReceiveParameters, payload_type: u8) -> Option<&CodecParameters> {

@@ -99,6 +99,9 @@ pub struct CodecParameters {
     /// Payload type of its retransmissions (RFC 4588), where negotiated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtx_payload_type: Option<u8>,
+    /// Payload type of redundant audio (RFC 2198) whose blocks are of this codec, where negotiated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub red_payload_type: Option<u8>,
     /// Feedback that both sides support.
     #[serde(default)]
     pub feedback: Feedback,

@@ -19,7 +19,17 @@ pub fn codec_parameters(codec: Codec) -> CodecParameters {
         Codec::Vp9 => (98, Some(99), video),
         Codec::Av1 => (45, Some(46), video),
     };
-    CodecParameters { codec, payload_type, rtx_payload_type, feedback }
+    CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type: None, feedback }
+}
+
+/// The payload type of redundant audio (RFC 2198), for those who send or read it.
+pub const RED: u8 = 63;
+
+/// The same, with redundant audio where the codec is one of sound.
+#[must_use]
+pub fn with_red(codec: CodecParameters) -> CodecParameters {
+    let red_payload_type = (codec.codec == Codec::Opus).then_some(RED);
+    CodecParameters { red_payload_type, ..codec }
 }
 
 /// Every codec of a kind, in order of preference.

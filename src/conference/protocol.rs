@@ -9,7 +9,8 @@ use super::transport::{Credentials, TransportParameters};
 use super::{Codec, MediaKind};
 use serde::{Deserialize, Serialize};
 
-/// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`, 3 `speakers`.
+/// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`, 3 `speakers`, VP9, AV1
+/// and RED.
 pub const PROTOCOL_VERSION: u32 = 3;
 
 /// What a participant says.

@@ -2,7 +2,9 @@
 //!
 //! With DTX a pause is one small packet when it begins and one every 400 ms (`rtp::opus`), unstamped; without, silence is
 //! sent at the full rate. The marker bit opens a talk spurt, and is never set where silence is not suppressed (RFC 3551
-//! §4.1). Levels are those of RFC 6464. The rate is constant (CBR), so that a pause is the only thing that lowers it.
+//! §4.1). In-band FEC is a flag that says that the packet before is here again, as its bits come out of the same rate;
+//! RED repeats whole packets in front of the new one. Comfort noise is never repeated. Levels are
+//! those of RFC 6464. The rate is constant (CBR), so that a pause is the only thing that lowers it.
 
 use super::conversation::Seat;
 use super::encoder::{Frame, Identity};
@@ -12,10 +14,12 @@ use super::source::{AudioSource, MediaPlan};
 use super::stamp::{STAMP_LEN, Stamp};
 use super::talk::Talking;
 use crate::clock::{Duration, Instant};
-use crate::rtp::opus::{DTX_INTERVAL, DTX_LEN, Toc};
+use crate::rtp::opus::{DTX_INTERVAL, DTX_LEN, SILK_HEADER_LEN, Toc, silk_header};
+use crate::rtp::red::{self, Block};
 use crate::seed::{ChaCha8Rng, Seed};
 use crate::units::Bitrate;
 use rand::Rng;
+use std::collections::VecDeque;
 
 /// Level of a quiet room, in −dBov (RFC 6464; 127 is digital silence).
 const SILENCE_LEVEL: u8 = 80;
@@ -42,6 +46,15 @@ pub(super) struct Audio {
     ptime: Duration,
     toc: Toc,
     dtx: bool,
+    fec: bool,
+    /// Packets that each one repeats; 0 also where RED was not negotiated.
+    red: u8,
+    /// The payload type of blocks.
+    payload_type: u8,
+    /// What was sent last, newest last: RTP time and payload.
+    sent: VecDeque<(u32, Vec<u8>)>,
+    /// The packet before the next one was full sound.
+    follows: bool,
     first: Instant,
     slot: u64,
     next: Sound,
@@ -80,6 +93,11 @@ impl Audio {
             ptime: source.ptime,
             toc: Toc::for_frame(source.ptime).expect("MediaPlan::check allows only lengths of Opus frames"),
             dtx: source.dtx,
+            fec: source.fec,
+            red: source.red,
+            payload_type: 0,
+            sent: VecDeque::new(),
+            follows: false,
             first,
             slot: 0,
             next: Sound::Silence,
@@ -111,8 +129,12 @@ impl Audio {
         frame.descriptors.clear();
         frame.packets.push(match self.next {
             Sound::Talk { .. } | Sound::Silence => self.stamped(due),
+            Sound::ComfortNoise if self.red > 0 => {
+                Payload::new(&[self.payload_type, self.toc.0], self.filler_at(), DTX_LEN - 1)
+            }
             Sound::ComfortNoise => Payload::new(&[self.toc.0], self.filler_at(), DTX_LEN - 1),
         });
+        self.follows = self.next != Sound::ComfortNoise;
         frame.describe(due, self.clock.at(due), self.number);
         frame.marked = self.next == Sound::Talk { opens: true };
         frame.dtx = self.next == Sound::ComfortNoise;
@@ -133,13 +155,27 @@ impl Audio {
             let passed = now.saturating_since(self.first).as_nanos().div_ceil(self.ptime.as_nanos()) as u64;
             self.slot = self.slot.max(passed);
             self.muted = muted;
-            (self.gap, self.noise) = (true, None);
+            (self.gap, self.noise, self.follows) = (true, None, false);
+            self.sent.clear();
             self.seek();
         }
     }
 
     pub(super) fn unit(&self) -> Duration {
         self.ptime
+    }
+
+    /// Payloads are RED's, with blocks of this payload type; `None`: that was not negotiated.
+    pub(super) fn set_red(&mut self, payload_type: Option<u8>) {
+        match payload_type {
+            Some(payload_type) => self.payload_type = payload_type,
+            None => self.red = 0,
+        }
+    }
+
+    /// Whether payloads are RED's.
+    pub(super) const fn is_red(&self) -> bool {
+        self.red > 0
     }
 
     pub(super) fn target(&self) -> Bitrate {
@@ -181,9 +217,29 @@ impl Audio {
         self.carry += self.bitrate.bps() * self.ptime.as_nanos() as u64;
         let bytes = (self.carry / BYTE) as usize;
         self.carry %= BYTE;
-        let mut prefix = [0; MAX_PREFIX];
-        prefix[0] = self.toc.0;
-        let mut payload = Payload::new(&prefix[..1 + STAMP_LEN], self.filler_at(), bytes - 1 - STAMP_LEN);
+        let head = [self.toc.0, silk_header(self.toc, self.is_voiced(), self.fec && self.follows)];
+        // CELT alone has no such flags: its bits begin at once.
+        let heads = if self.toc.has_silk() { 1 + SILK_HEADER_LEN } else { 1 };
+        let head = &head[..heads];
+        let filler = bytes - heads - STAMP_LEN;
+        let mut prefix = Vec::with_capacity(MAX_PREFIX);
+        let rtp_time = self.clock.at(due);
+        if self.red > 0 {
+            let oldest = self.sent.len().saturating_sub(usize::from(self.red));
+            let blocks: Vec<Block<'_>> = self
+                .sent
+                .iter()
+                .skip(oldest)
+                .map(|(then, payload)| (rtp_time.wrapping_sub(*then), payload))
+                .filter(|(offset, _)| *offset <= red::MAX_OFFSET)
+                .map(|(offset, payload)| Block { payload_type: self.payload_type, offset, payload })
+                .collect();
+            red::write(&mut prefix, &blocks, &Block { payload_type: self.payload_type, offset: 0, payload: &[] });
+        }
+        let alone = prefix.len();
+        prefix.extend_from_slice(head);
+        prefix.resize(prefix.len() + STAMP_LEN, 0);
+        let mut payload = Payload::new(&prefix, self.filler_at(), filler);
         let Identity { publisher, room, media } = self.identity;
         payload.stamp(&Stamp {
             layer: 0,
@@ -196,7 +252,28 @@ impl Audio {
             left: None,
             payload_crc: crc32fast::hash(payload.filler()),
         });
+        self.remember(rtp_time, &payload, alone);
         payload
+    }
+
+    /// Keeps what comes after the first `alone` bytes of a payload, to be sent again.
+    fn remember(&mut self, rtp_time: u32, payload: &Payload, alone: usize) {
+        if self.red == 0 {
+            return;
+        }
+        let mut bytes = if self.sent.len() == usize::from(self.red) {
+            self.sent.pop_front().map(|(_, bytes)| bytes).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        bytes.clear();
+        payload.write_into(&mut bytes);
+        bytes.drain(..alone);
+        self.sent.push_back((rtp_time, bytes));
+    }
+
+    fn is_voiced(&self) -> bool {
+        matches!(self.next, Sound::Talk { .. })
     }
 
     fn filler_at(&self) -> usize {

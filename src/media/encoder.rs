@@ -188,6 +188,23 @@ impl Encoder {
         }
     }
 
+    /// What was negotiated of RED (RFC 2198): sound is sent in it, its blocks under this payload type; or not at all.
+    pub fn set_red(&mut self, payload_type: Option<u8>) {
+        match &mut self.stream {
+            Stream::Audio(audio) => audio.set_red(payload_type),
+            Stream::Video(_) => {}
+        }
+    }
+
+    /// Whether payloads are RED's.
+    #[must_use]
+    pub fn is_red(&self) -> bool {
+        match &self.stream {
+            Stream::Audio(audio) => audio.is_red(),
+            Stream::Video(_) => false,
+        }
+    }
+
     /// The rate that frames due from now on aim at.
     #[must_use]
     pub fn target(&self) -> Bitrate {

@@ -7,19 +7,20 @@
 
 use super::stamp::{STAMP_LEN, Stamp};
 use crate::conference::Codec;
+use crate::rtp::opus::{self, SILK_HEADER_LEN, Toc};
 use crate::rtp::{av1, h264, vp8, vp9};
 use std::sync::Arc;
 
 /// The most bytes of payload in one packet. 1,200 bytes of UDP payload hold 12 of RTP header, 32 of header extensions,
 /// 2 of RTX sequence number and 16 of SRTP tag besides, and 18 are kept free for longer extensions.
 pub const MAX_PAYLOAD: usize = 1_120;
-/// The most bytes of a payload's own prefix.
+/// The most bytes of a packet's own prefix, where it repeats no packets before it.
 pub const MAX_PREFIX: usize = 112;
 /// The filler repeats after so many bytes.
 pub(super) const PERIOD: usize = 8_192;
 /// In the filler, each byte whose index is one below a multiple of this is `0x80`.
 pub(super) const END_EVERY: usize = 64;
-const UNSTAMPED: u8 = u8::MAX;
+const UNSTAMPED: u16 = u16::MAX;
 static FILLER: [u8; PERIOD + MAX_PAYLOAD] = filler();
 
 const fn filler() -> [u8; PERIOD + MAX_PAYLOAD] {
@@ -45,7 +46,7 @@ const fn filler() -> [u8; PERIOD + MAX_PAYLOAD] {
 #[derive(Clone)]
 pub struct Payload {
     prefix: Prefix,
-    stamp_at: u8,
+    stamp_at: u16,
     filler_at: u16,
     filler_len: u16,
 }
@@ -73,11 +74,10 @@ impl Payload {
     /// `prefix`, then `filler_len` bytes of filler from its byte `filler_at` on (it repeats).
     ///
     /// # Panics
-    /// When the prefix is longer than [`MAX_PREFIX`] or the whole longer than [`MAX_PAYLOAD`].
+    /// When the whole is longer than [`MAX_PAYLOAD`].
     #[must_use]
     pub fn new(prefix: &[u8], filler_at: usize, filler_len: usize) -> Self {
         assert!(prefix.len() + filler_len <= MAX_PAYLOAD, "{} bytes of payload", prefix.len() + filler_len);
-        assert!(prefix.len() <= MAX_PREFIX, "{} bytes of prefix", prefix.len());
         let mut short = [0; SHORT];
         let prefix = match short.get_mut(..prefix.len()) {
             Some(place) => {
@@ -98,7 +98,7 @@ impl Payload {
         let bytes = Arc::get_mut(bytes).expect("a payload is stamped before it is copied");
         let at = bytes.len() - STAMP_LEN;
         stamp.write(&mut bytes[at..]);
-        self.stamp_at = at as u8;
+        self.stamp_at = at as u16;
     }
 
     /// Bytes of payload.
@@ -139,7 +139,7 @@ impl std::fmt::Debug for Payload {
 #[must_use]
 pub fn filler_of(codec: Codec, payload: &[u8]) -> &[u8] {
     match codec {
-        Codec::Opus => after_stamp(payload.get(1..).unwrap_or_default()),
+        Codec::Opus => opus_filler(payload).unwrap_or_default(),
         Codec::Vp8 => vp8_filler(payload).unwrap_or_default(),
         Codec::H264 => h264_filler(payload).unwrap_or_default(),
         Codec::Vp9 => vp9_filler(payload).unwrap_or_default(),
@@ -154,6 +154,12 @@ pub fn frame_crc_update(codec: Codec, crc: u32, payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(crc);
     hasher.update(filler_of(codec, payload));
     hasher.finalize()
+}
+
+/// Comfort noise has nothing before its filler but the TOC.
+fn opus_filler(payload: &[u8]) -> Option<&[u8]> {
+    let head = if Toc(*payload.first()?).has_silk() && !opus::is_dtx(payload) { 1 + SILK_HEADER_LEN } else { 1 };
+    payload.get(head..).map(after_stamp)
 }
 
 fn vp8_filler(payload: &[u8]) -> Option<&[u8]> {

@@ -7,6 +7,7 @@ use crate::media::payload::MAX_PAYLOAD;
 use crate::media::scalability::Scalability;
 use crate::media::stamp::STAMP_LEN;
 use crate::rtp::opus::Toc;
+use crate::rtp::red;
 use crate::rtp::vp8;
 use crate::units::{Bitrate, format_duration};
 
@@ -45,8 +46,8 @@ impl MediaPlan {
     }
 }
 
-/// Bytes of the smallest audio packet that carries a stamp: TOC, stamp, one byte of sound.
-const SMALLEST_AUDIO: u64 = 2 + STAMP_LEN as u64;
+/// Bytes of the smallest audio packet that carries a stamp: TOC, SILK's flags, stamp, one byte of sound.
+const SMALLEST_AUDIO: u64 = 3 + STAMP_LEN as u64;
 /// Bytes of an Opus frame, at most (RFC 6716 §3.2.1), and not more than one packet holds.
 const LARGEST_AUDIO: u64 = if MAX_PAYLOAD < 1_275 { MAX_PAYLOAD as u64 } else { 1_275 };
 /// Bytes of the smallest mean frame of video: stamp and headers, and as much again to repay keyframes from.
@@ -68,12 +69,36 @@ impl AudioSource {
                 "with {ptime} of sound a packet the bitrate lies between {least} (every packet carries a stamp of {STAMP_LEN} bytes) and {most}, not {bitrate}; a longer ptime allows less"
             ));
         }
+        self.check_redundancy(bitrate)?;
         match self.talk {
             Some(talk) if talk.on.mean() + talk.off.mean() < self.ptime => {
                 Err("talk spurts and pauses are together shorter than a packet".to_owned())
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl AudioSource {
+    /// Whether the redundancy fits Opus' modes and RED's headers.
+    fn check_redundancy(&self, bitrate: Bitrate) -> Result<(), String> {
+        let ptime = format_duration(self.ptime);
+        if self.fec && Toc::for_frame(self.ptime).is_some_and(|toc| !toc.has_silk()) {
+            return Err(format!(
+                "in-band FEC is SILK's, and Opus codes {ptime} by CELT alone: a packet holds 10 ms or more"
+            ));
+        }
+        let back = self.ptime.as_nanos() * u128::from(self.red) * 48 / 1_000_000;
+        let block = (bitrate.bps() as f64 * self.ptime.as_secs_f64() / 8.0).ceil() as usize + 1;
+        let copies = usize::from(self.red);
+        let whole = copies * (block + red::HEADER_LEN) + red::PRIMARY_HEADER_LEN + block;
+        if copies > 0 && (back > u128::from(red::MAX_OFFSET) || block > red::MAX_BLOCK_LEN || whole > MAX_PAYLOAD) {
+            return Err(format!(
+                "with red = {copies} a packet of {ptime} at {bitrate} has {whole} bytes and reaches {back} RTP units back; one holds {MAX_PAYLOAD} bytes, and RED reaches {} units",
+                red::MAX_OFFSET
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -163,6 +188,10 @@ pub struct AudioSource {
     pub ptime: Duration,
     /// Whether silence is sent as comfort-noise updates only (RFC 7587 §3.1.3: one every 400 ms).
     pub dtx: bool,
+    /// Whether packets bring the packet before them again at a low rate (in-band FEC, RFC 6716 §2.1.7).
+    pub fec: bool,
+    /// How many packets before it each one brings again whole (RED, RFC 2198), where that is negotiated.
+    pub red: u8,
     /// Talk spurts and pauses; `None` talks all the time.
     pub talk: Option<Talk>,
 }
@@ -242,7 +271,8 @@ mod tests {
     }
 
     fn audio(codec: Codec, kbps: u64, ptime: u64, talk: Option<Talk>) -> Result<(), String> {
-        let source = Source::Audio(AudioSource { ptime: Duration::from_millis(ptime), dtx: true, talk });
+        let source =
+            Source::Audio(AudioSource { ptime: Duration::from_millis(ptime), dtx: true, fec: false, red: 0, talk });
         MediaPlan { name: "mic".to_owned(), codec, bitrate: Bitrate::from_kbps(kbps), source }.check()
     }
 

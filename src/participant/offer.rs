@@ -3,7 +3,7 @@
 //! [`numbering`]: crate::conference::numbering
 
 use crate::conference::SendParameters;
-use crate::conference::numbering::{codec_parameters, descriptor_extension, extensions};
+use crate::conference::numbering::{codec_parameters, descriptor_extension, extensions, with_red};
 use crate::media::MediaPlan;
 use crate::media::source::Source;
 use crate::seed::Seed;
@@ -12,7 +12,9 @@ use crate::seed::Seed;
 /// `seed`, a branch of the participant's session, so that a rejoining one has new ones.
 #[must_use]
 pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendParameters {
+    let repeats = matches!(&media.source, Source::Audio(audio) if audio.red > 0);
     let codec = codec_parameters(media.codec);
+    let codec = if repeats { with_red(codec) } else { codec };
     let ssrc = ssrc(&seed.indexed("ssrc", index as u64));
     let rtx_ssrc = codec.rtx_payload_type.map(|_| {
         let rtx = self::ssrc(&seed.indexed("rtx ssrc", index as u64));

@@ -83,6 +83,8 @@ pub struct Publication {
     /// When the next frame is due.
     frame_due: Option<Instant>,
     tag: usize,
+    /// Under which its packets are sent: that of RED where they are in it.
+    payload_type: u8,
     audio: bool,
     stopped: bool,
     nominal: Bitrate,
@@ -128,7 +130,7 @@ impl Publication {
     pub fn new(
         index: u16,
         parameters: SendParameters,
-        encoder: Encoder,
+        mut encoder: Encoder,
         seed: &Seed,
         tag: usize,
         now: Instant,
@@ -149,7 +151,9 @@ impl Publication {
             sequence: start(bits >> 16),
         });
         let codec = parameters.codec.codec;
+        encoder.set_red(parameters.codec.red_payload_type.map(|_| parameters.codec.payload_type));
         let nominal = encoder.target();
+        let red = parameters.codec.red_payload_type.filter(|_| encoder.is_red());
         Self {
             index,
             extensions,
@@ -171,6 +175,7 @@ impl Publication {
             nominal,
             sent: Produced::default(),
             totals: None,
+            payload_type: red.unwrap_or(parameters.codec.payload_type),
             parameters,
         }
     }
@@ -293,7 +298,7 @@ impl Publication {
         }
         let (payload_type, ssrc) = match (&self.rtx, packet.rtx_of) {
             (Some(rtx), Some(_)) => (rtx.payload_type, rtx.ssrc),
-            _ => (self.parameters.codec.payload_type, self.parameters.ssrc),
+            _ => (self.payload_type, self.parameters.ssrc),
         };
         let header = Header {
             marker: packet.marker,

@@ -13,6 +13,7 @@ pub mod header;
 pub mod layer;
 pub mod ntp;
 pub mod opus;
+pub mod red;
 pub mod rtcp;
 pub mod rtx;
 pub mod sequence;

@@ -49,6 +49,21 @@ impl Toc {
         self.0 & 0x03
     }
 
+    /// Whether frames begin with SILK: SILK alone or hybrid, not CELT.
+    #[must_use]
+    pub const fn has_silk(self) -> bool {
+        self.config() < 16
+    }
+
+    /// Voice activity flags of a frame: one for each 20 ms.
+    const fn silk_frames(self) -> u32 {
+        match self.frame_length().as_millis() {
+            0..=20 => 1,
+            21..=40 => 2,
+            _ => 3,
+        }
+    }
+
     /// Sound in one frame.
     #[must_use]
     pub const fn frame_length(self) -> Duration {
@@ -65,6 +80,28 @@ impl Toc {
             _ => 20_000,
         })
     }
+}
+
+/// Bytes of the beginning of a SILK frame that [`silk_header`] is.
+pub const SILK_HEADER_LEN: usize = 1;
+
+/// The byte after the TOC of a mono packet with SILK in it (RFC 6716 §4.2.3): a voice activity flag for each 20 ms, then
+/// the flag that low bit-rate redundancy (LBRR, the in-band FEC) of the packet before follows. The rest are ones.
+#[must_use]
+pub const fn silk_header(toc: Toc, voice: bool, redundant: bool) -> u8 {
+    let flags = toc.silk_frames();
+    let voiced = if voice { 0xFF << (8 - flags) } else { 0 };
+    voiced as u8 | (redundant as u8) << (7 - flags) | 0x7F >> flags
+}
+
+/// Whether a packet brings the packet before it again at a low rate (LBRR, RFC 6716 §2.1.7). Read of mono packets with one
+/// frame, as WebRTC sends them; of others it is `false`.
+#[must_use]
+pub fn has_redundancy(payload: &[u8]) -> bool {
+    let [toc, header, ..] = *payload else { return false };
+    let toc = Toc(toc);
+    let single = toc.has_silk() && !toc.stereo() && toc.code() == 0;
+    single && !is_dtx(payload) && header >> (7 - toc.silk_frames()) & 1 == 1
 }
 
 /// Sound in a packet; `None` when it is empty, malformed or says more than the 120 ms that a packet may hold.
@@ -97,7 +134,28 @@ mod tests {
             if let Some(duration) = duration(&bytes) {
                 prop_assert!(duration >= Duration::from_micros(2_500) && duration <= Duration::from_millis(120));
             }
-            let _ = is_dtx(&bytes);
+            let _ = (is_dtx(&bytes), has_redundancy(&bytes));
+        }
+    }
+
+    #[test]
+    fn the_redundancy_flag_follows_the_voice_flags() {
+        for (millis, expected) in [(10, 0b11_111111u8), (20, 0b11_111111), (40, 0b111_11111), (60, 0b1111_1111)] {
+            let toc = Toc::for_frame(Duration::from_millis(millis)).unwrap();
+            assert_eq!(silk_header(toc, true, true), expected);
+            for voice in [false, true] {
+                for redundant in [false, true] {
+                    let payload = [&[toc.0, silk_header(toc, voice, redundant)][..], &[1; 60]].concat();
+                    assert_eq!(has_redundancy(&payload), redundant, "{millis} ms");
+                    assert!(!has_redundancy(&payload[..DTX_LEN]), "comfort noise");
+                }
+            }
+        }
+        assert_eq!(silk_header(Toc(15 << 3), false, false), 0b0011_1111);
+        assert_eq!(silk_header(Toc(11 << 3), false, true), 0b0001_1111);
+        // CELT alone, stereo, and two frames a packet.
+        for toc in [28 << 3, 15 << 3 | 4, 15 << 3 | 1] {
+            assert!(!has_redundancy(&[&[toc, 0xFF][..], &[1; 60]].concat()));
         }
     }
 

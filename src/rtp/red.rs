@@ -122,9 +122,22 @@ mod tests {
     fn payloads_read_and_write_as_the_rfc_draws_them() {
         // Block 1: F, PT 111, 1920 back (0b00_0111_1000_0000), 3 bytes; block 2: 960 back, 2 bytes; the primary.
         let bytes = [
-            0b1110_1111, 0b0001_1110, 0b0000_0000, 0b0000_0011, // 14 bits of offset, 10 of length
-            0b1110_1111, 0b0000_1111, 0b0000_0000, 0b0000_0010, //
-            0b0110_1111, 1, 2, 3, 4, 5, 6, 7,
+            0b1110_1111,
+            0b0001_1110,
+            0b0000_0000,
+            0b0000_0011, // 14 bits of offset, 10 of length
+            0b1110_1111,
+            0b0000_1111,
+            0b0000_0000,
+            0b0000_0010, //
+            0b0110_1111,
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+            7,
         ];
         let packet = parse(&bytes).expect("well formed");
         let blocks = [

@@ -11,6 +11,7 @@ use crate::media::scalability::Scalability;
 use crate::media::source::{
     AudioSource, FrameModel, MediaPlan, RateControl, Source, Talk, VideoSource, has_spatial_layers,
 };
+use crate::rtp::red;
 use crate::units::Bitrate;
 
 pub(crate) static AUDIO: Shape = Shape {
@@ -96,23 +97,24 @@ fn read_one(name: String, section: &Section<'_>) -> Option<MediaPlan> {
     })
 }
 
-const PLAIN: AudioSource = AudioSource { ptime: Duration::from_millis(20), dtx: false, talk: None };
+const PLAIN: AudioSource = AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None };
 
 fn read_audio(name: String, section: &Section<'_>) -> MediaPlan {
     if section.has("codec") {
         section.choice("codec", &[("opus", ())], &[]);
     }
-    if section.bool("fec") == Some(true) {
-        section.fail("fec", "in-band FEC is not built yet", "write fec = false, or take it out");
-    }
-    if section.integer("red", 0..=9).is_some_and(|copies| copies > 0) {
-        section.fail("red", "RED is not built yet", "write red = 0, or take it out");
-    }
+    let fec = section.bool("fec").unwrap_or(false);
+    let red = section.integer("red", 0..=red::MAX_BLOCKS as u64).unwrap_or(0) as u8;
     let bitrate = section.bitrate("bitrate").unwrap_or(Bitrate::from_kbps(32));
     let ptime = section.duration("ptime").unwrap_or(PLAIN.ptime);
     let dtx = section.bool("dtx").unwrap_or(false);
     let talk = read_talk(section);
-    let plan = MediaPlan { name, codec: Codec::Opus, bitrate, source: Source::Audio(AudioSource { ptime, dtx, talk }) };
+    let plan = MediaPlan {
+        name,
+        codec: Codec::Opus,
+        bitrate,
+        source: Source::Audio(AudioSource { ptime, dtx, fec, red, talk }),
+    };
     checked(section, plan)
 }
 
@@ -203,6 +205,7 @@ fn checked(section: &Section<'_>, plan: MediaPlan) -> MediaPlan {
     if let Err(sentence) = plan.check() {
         // Each part is within its own bounds by now, so the sentence is about how they go together.
         let (key, help) = match plan.kind() {
+            MediaKind::Audio if sentence.contains("with red =") => ("red", "lower `red`, `ptime` or `bitrate`"),
             MediaKind::Audio if sentence.contains("packet holds") => ("ptime", "write ptime = \"20ms\""),
             MediaKind::Audio => ("bitrate", "change `bitrate` or `ptime`"),
             MediaKind::Video => ("bitrate", "change `bitrate`, `fps` or `size`"),

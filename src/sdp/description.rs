@@ -292,8 +292,15 @@ fn codecs(media: &Media, format_parameters: &BTreeMap<u8, String>) -> Vec<CodecP
             .filter(|(_, name)| name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("rtx/")))
             .map(|(rtx, _)| *rtx)
             .find(|rtx| *rtx < 128 && format_parameters.get(rtx).and_then(|text| apt(text)) == Some(payload_type));
+        // `red/48000/2` with the payload types of its blocks (RFC 2198 §5): ours are all of one.
+        let red_payload_type = names
+            .iter()
+            .filter(|(_, name)| name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("red/")))
+            .map(|(red, _)| *red)
+            .filter(|_| codec.kind() == MediaKind::Audio)
+            .find(|red| *red < 128 && format_parameters.get(red).is_some_and(|text| is_of(text, payload_type)));
         let feedback = feedback(attributes, payload_type);
-        Some(CodecParameters { codec, payload_type, rtx_payload_type, feedback })
+        Some(CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type, feedback })
     });
     known.collect()
 }
@@ -303,6 +310,11 @@ fn codec_of(rtpmap: &str) -> Option<Codec> {
     let mut words = rtpmap.split('/');
     let codec = Codec::from_name(words.next()?)?;
     (words.next()?.trim().parse() == Ok(codec.clock_rate())).then_some(codec)
+}
+
+/// Whether RED's format parameters name this payload type alone.
+fn is_of(format: &str, payload_type: u8) -> bool {
+    format.split('/').all(|block| block.trim().parse() == Ok(payload_type))
 }
 
 fn apt(format: &str) -> Option<u8> {

@@ -161,6 +161,7 @@ fn agreed(answered: &CodecParameters, offered: &CodecParameters) -> CodecParamet
         codec: answered.codec,
         payload_type: answered.payload_type,
         rtx_payload_type: answered.rtx_payload_type.filter(|_| offered.rtx_payload_type.is_some()),
+        red_payload_type: answered.red_payload_type.filter(|_| offered.red_payload_type.is_some()),
         feedback: Feedback {
             nack: a.nack && b.nack,
             pli: a.pli && b.pli,

@@ -36,12 +36,18 @@ fn transport(setup: Setup) -> TransportParameters {
 
 fn video() -> CodecParameters {
     let feedback = Feedback { nack: true, pli: true, fir: true, remb: true, twcc: true };
-    CodecParameters { codec: Codec::Vp8, payload_type: 96, rtx_payload_type: Some(97), feedback }
+    CodecParameters {
+        codec: Codec::Vp8,
+        payload_type: 96,
+        rtx_payload_type: Some(97),
+        red_payload_type: None,
+        feedback,
+    }
 }
 
 fn opus() -> CodecParameters {
     let feedback = Feedback { twcc: true, ..Feedback::default() };
-    CodecParameters { codec: Codec::Opus, payload_type: 111, rtx_payload_type: None, feedback }
+    CodecParameters { codec: Codec::Opus, payload_type: 111, rtx_payload_type: None, red_payload_type: None, feedback }
 }
 
 fn stream(mid: &str, codec: CodecParameters, ssrc: u32) -> SendParameters {
@@ -258,4 +264,23 @@ proptest! {
             let _ = answer(&AnswerSpec { session_id: 1, transport: &local, offer: &offer, sections: &[] });
         }
     }
+}
+
+#[test]
+fn redundant_audio_is_offered_with_the_payload_type_of_its_blocks_and_found_again() {
+    let red = CodecParameters { red_payload_type: Some(63), ..opus() };
+    let sections = |codec: CodecParameters| {
+        let transport = transport(Setup::Actpass);
+        let send = vec![stream("0", codec, 5)];
+        let text = offer(&OfferSpec { session_id: 1, transport, send, receive: vec![] });
+        let parsed = parse_offer(&text).expect("our own").sections[0].codecs.clone();
+        (text, parsed)
+    };
+    let (text, parsed) = sections(red.clone());
+    assert!(text.contains("m=audio 9 UDP/TLS/RTP/SAVPF 111 63"), "{text}");
+    assert!(text.contains("a=rtpmap:63 red/48000/2") && text.contains("a=fmtp:63 111/111"), "{text}");
+    assert_eq!(parsed, [red.clone()]);
+    let foreign = text.replace("a=fmtp:63 111/111", "a=fmtp:63 111/110");
+    assert_eq!(parse_offer(&foreign).expect("still one").sections[0].codecs[0].red_payload_type, None);
+    assert_eq!(sections(opus()).1, [opus()]);
 }

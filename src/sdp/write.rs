@@ -59,6 +59,7 @@ pub(super) fn section(
     let mut list = Vec::new();
     for format in formats {
         list.push(format.parameters.payload_type.to_string());
+        list.extend(format.parameters.red_payload_type.map(|pt| pt.to_string()));
         list.extend(format.rtx.then_some(format.parameters.rtx_payload_type).flatten().map(|pt| pt.to_string()));
     }
     let mut media = Media::new(kind, 9, TransportProto::UdpTlsRtpSavpf, list.join(" "));
@@ -98,7 +99,7 @@ fn add_transport(media: &mut Media, transport: &TransportParameters) {
 }
 
 fn add_format(media: &mut Media, format: &Format<'_>) {
-    let CodecParameters { codec, payload_type, rtx_payload_type, feedback } = format.parameters;
+    let CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type, feedback } = format.parameters;
     let channels = if *codec == Codec::Opus { "/2" } else { "" };
     media.add_attribute_with_value(
         "rtpmap",
@@ -116,6 +117,10 @@ fn add_format(media: &mut Media, format: &Format<'_>) {
     }
     if let Some(fmtp) = &format.fmtp {
         media.add_attribute_with_value("fmtp", format!("{payload_type} {fmtp}"));
+    }
+    if let Some(red) = red_payload_type {
+        media.add_attribute_with_value("rtpmap", format!("{red} red/{}{channels}", codec.clock_rate()));
+        media.add_attribute_with_value("fmtp", format!("{red} {payload_type}/{payload_type}"));
     }
     if let (true, Some(rtx)) = (format.rtx, rtx_payload_type) {
         media.add_attribute_with_value("rtpmap", format!("{rtx} rtx/{}", codec.clock_rate()));

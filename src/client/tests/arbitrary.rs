@@ -106,8 +106,13 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
         (any::<u8>(), prop::option::of(0u32..4), prop::option::of(0u32..4), any::<bool>()).prop_map(
             |(n, ssrc, rtx_ssrc, coded)| {
                 let feedback = Feedback { nack: true, pli: true, fir: true, remb: true, twcc: true };
-                let codec =
-                    CodecParameters { codec: Codec::Vp8, payload_type: 96, rtx_payload_type: Some(97), feedback };
+                let codec = CodecParameters {
+                    codec: Codec::Vp8,
+                    payload_type: 96,
+                    rtx_payload_type: Some(97),
+                    red_payload_type: None,
+                    feedback,
+                };
                 let codecs = if coded { vec![codec] } else { vec![] };
                 let (track, mid) = (Some(name(n)), Some("1".into()));
                 let extensions = [(0, "x"), (3, "urn:ietf:params:rtp-hdrext:sdes:mid"), (255, "y")];

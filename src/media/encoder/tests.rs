@@ -47,7 +47,7 @@ fn with_video(mut plan: MediaPlan, change: impl FnOnce(&mut VideoSource)) -> Med
 fn microphone(kbps: u64, dtx: bool, talk: Option<(&str, &str)>) -> MediaPlan {
     let dist = |text| Dist::parse(text).unwrap();
     let talk = talk.map(|(on, off)| Talk { on: dist(on), off: dist(off) });
-    let source = Source::Audio(AudioSource { ptime: ms(20), dtx, talk });
+    let source = Source::Audio(AudioSource { ptime: ms(20), dtx, fec: false, red: 0, talk });
     MediaPlan { name: "microphone".to_owned(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(kbps), source }
 }
 
@@ -361,4 +361,49 @@ fn a_warm_frame_is_filled_without_allocating() {
 #[should_panic(expected = "unchecked")]
 fn a_plan_that_cannot_be_honoured_is_no_encoder() {
     let _ = encoder(&microphone(8, true, None), 1);
+}
+
+#[test]
+fn red_repeats_the_packets_before_and_comfort_noise_never() {
+    use crate::rtp::red;
+    let mut plan = microphone(32, true, Some(("1s", "1s")));
+    if let Source::Audio(source) = &mut plan.source {
+        (source.red, source.fec) = (2, true);
+    }
+    let mut encoder = encoder(&plan, 3);
+    encoder.set_red(Some(111));
+    let frames = run(&mut encoder, at(9_000));
+    let mut before: Vec<(u32, Vec<u8>)> = Vec::new();
+    for frame in &frames {
+        let bytes = open(&frame.packets[0]);
+        let packet = red::parse(&bytes).expect("in RED");
+        assert_eq!(packet.primary.payload_type, 111);
+        if frame.dtx {
+            assert!(packet.redundant().is_empty() && opus::is_dtx(packet.primary.payload));
+            continue;
+        }
+        for (block, (rtp_time, payload)) in packet.redundant().iter().rev().zip(before.iter().rev()) {
+            assert_eq!((frame.rtp_time.wrapping_sub(block.offset), block.payload), (*rtp_time, &payload[..]));
+        }
+        assert!(packet.redundant().len() == 2 || before.len() < 2 || frame.marked || packet.redundant().len() == 1);
+        let at = frame.packets[0].stamp_at().expect("stamped");
+        assert!(Stamp::read(&bytes[at..]).is_some_and(|stamp| stamp.frame == frame.number));
+        before.push((frame.rtp_time, packet.primary.payload.to_vec()));
+    }
+    assert!(before.len() > 150 && frames.iter().any(|frame| frame.dtx));
+}
+
+#[test]
+fn in_band_fec_is_said_of_what_follows_sound_and_costs_no_rate() {
+    let mut plan = microphone(32, true, Some(("1s", "1s")));
+    let plain = bytes_of(&run(&mut encoder(&plan, 3), at(9_000)));
+    if let Source::Audio(source) = &mut plan.source {
+        source.fec = true;
+    }
+    let frames = run(&mut encoder(&plan, 3), at(9_000));
+    assert_eq!(bytes_of(&frames), plain);
+    for pair in frames.windows(2) {
+        let redundant = opus::has_redundancy(&open(&pair[1].packets[0]));
+        assert_eq!(redundant, !pair[0].dtx && !pair[1].dtx);
+    }
 }

@@ -30,7 +30,7 @@ fn video(codec: Codec) -> MediaPlan {
 }
 
 fn sound() -> MediaPlan {
-    let source = AudioSource { ptime: Duration::from_millis(20), dtx: false, talk: None };
+    let source = AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None };
     MediaPlan { name: "mic".into(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(64), source: Source::Audio(source) }
 }
 

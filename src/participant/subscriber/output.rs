@@ -69,6 +69,8 @@ pub struct Arrived<'a> {
     pub wire_bytes: usize,
     /// Its dependency descriptor, where it has one.
     pub descriptor: Option<&'a [u8]>,
+    /// Its payload is redundant audio (RFC 2198).
+    pub red: bool,
     /// It came as a retransmission on the stream's RTX SSRC.
     pub rtx: bool,
 }

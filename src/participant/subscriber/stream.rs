@@ -1,5 +1,7 @@
 //! The machine of one received stream.
 
+mod redundancy;
+
 use super::outbox::Outbox;
 use super::output::{Arrived, Expect, First, Interval, Output, Request, Scalar};
 use super::sound::Sound;
@@ -64,6 +66,8 @@ pub struct Stream {
     /// Residual loss and runs of it that sound knows of.
     told_sound: (u64, u64),
     handed_out: HandedOut,
+    /// How many packets before it a packet of sound brings again, as far as was seen: what follows a gap is opened.
+    repeats: u8,
     muted: bool,
     finished: bool,
 }
@@ -100,6 +104,7 @@ impl Stream {
             late: 0,
             told_sound: (0, 0),
             handed_out: HandedOut::default(),
+            repeats: 0,
             muted: false,
             finished: false,
         }
@@ -132,7 +137,9 @@ impl Stream {
         match &mut self.media {
             Media::Sound(_) => {
                 let one_in = self.expect.opening.one_sound_in.max(1);
-                first || padded || header.sequence.is_multiple_of(one_in)
+                let number = self.arrivals.nearest(header.sequence);
+                let gap = (1..=i64::from(self.repeats)).any(|back| !self.arrivals.holds(number - back));
+                first || padded || gap || header.sequence.is_multiple_of(one_in)
             }
             Media::Video(video) => {
                 let begins = self.order.newest() != Some(header.rtp_time);
@@ -157,7 +164,7 @@ impl Stream {
         if arrived.rtx {
             self.take_repair(now, arrived);
         } else {
-            self.take_original(now, arrived);
+            self.take_with_redundancy(now, arrived);
         }
         if self.missing.is_due(now, self.arrivals.newest()) {
             self.chase(now);

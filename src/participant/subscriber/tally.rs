@@ -9,7 +9,7 @@ use crate::metrics::catalog::Metric;
 use std::collections::VecDeque;
 
 /// The counters, in the order of their outputs.
-const COUNTERS: [Metric; 20] = [
+const COUNTERS: [Metric; 21] = [
     Metric::RtpPacketsReceived,
     Metric::RtpBytesReceived,
     Metric::RtpDup,
@@ -17,6 +17,7 @@ const COUNTERS: [Metric; 20] = [
     Metric::RtpRtxReceived,
     Metric::RtpPliSent,
     Metric::RtpFirSent,
+    Metric::AudioRecovered,
     Metric::VideoFramesReceived,
     Metric::VideoFramesDecodable,
     Metric::VideoFramesUndecodable,

@@ -101,7 +101,7 @@ fn layered(codec: Codec, mode: &str, flexible: bool) -> MediaPlan {
 }
 
 fn sound(talk: Option<Talk>) -> MediaPlan {
-    let source = AudioSource { ptime: Duration::from_millis(20), dtx: talk.is_some(), talk };
+    let source = AudioSource { ptime: Duration::from_millis(20), dtx: talk.is_some(), fec: false, red: 0, talk };
     MediaPlan { name: "mic".into(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(32), source: Source::Audio(source) }
 }
 
@@ -246,6 +246,7 @@ impl Bench {
             payload_bytes: packet.payload.len(),
             wire_bytes: packet.payload.len() + 28,
             descriptor: packet.descriptor.as_deref(),
+            red: self.encoder.is_red(),
             rtx: packet.rtx,
         };
         self.stream.handle_packet(now, &arrived);

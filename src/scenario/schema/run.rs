@@ -207,11 +207,11 @@ pub enum Media {
         /// Whether silence is sent as updates every 400 ms only; needs `talk`, or a `speaker` of everybody who publishes it.
         #[schemars(extend("default" = false))]
         dtx: Option<bool>,
-        /// In-band FEC: not built yet, so false.
-        #[schemars(extend("default" = false, "const" = false))]
+        /// In-band FEC: whether each packet brings the one before it again at a low rate, within the same bitrate.
+        #[schemars(extend("default" = false))]
         fec: Option<bool>,
-        /// RED copies: not built yet, so 0.
-        #[schemars(extend("default" = 0, "const" = 0))]
+        /// RED: how many packets before it each packet brings again whole, besides the bitrate, where the SFU takes it.
+        #[schemars(extend("default" = 0), range(max = 9))]
         red: Option<u8>,
         /// When the speaker talks; without it, all the time.
         talk: Option<Talk>,

@@ -67,8 +67,13 @@ fn every_documented_error_says_what_to_write_instead() {
         // Media.
         ("[media.m]\ncodec = \"opus\"", "`media.m` needs `kind`", "kind = \"audio\""),
         ("[media.m]\nkind = \"data\"", "data channels are not built yet", "`audio`"),
-        ("[media.m]\nkind = \"audio\"\nfec = true", "in-band FEC is not built yet", "fec = false"),
-        ("[media.m]\nkind = \"audio\"\nred = 1", "RED is not built yet", "red = 0"),
+        (
+            "[media.m]\nkind = \"audio\"\nfec = true\nptime = \"5ms\"\nbitrate = \"128kbps\"",
+            "in-band FEC is SILK's",
+            "20ms",
+        ),
+        ("[media.m]\nkind = \"audio\"\nred = 9\nptime = \"60ms\"", "with red = 9 a packet", "lower `red`"),
+        ("[media.m]\nkind = \"audio\"\nred = 10", "`red` is 10", "0 to 9"),
         ("[media.m]\nkind = \"audio\"\ndtx = true", "`dtx` without `talk` never finds silence", "talk = {"),
         (
             "[media.m]\nkind = \"audio\"\nptime = \"15ms\"",

@@ -88,6 +88,10 @@ fn add_codec(config: &mut RtcConfig, codec: &CodecParameters) {
         Codec::Av1 => (str0m::format::Codec::Av1, Frequency::NINETY_KHZ, None),
     };
     config.codec_config().add_config(payload_type, rtx, known, rate, channels, FormatParams::default());
+    if let Some(red) = codec.red_payload_type {
+        // To str0m it is one more way to send Opus: what is in it is nobody's business but ours.
+        config.codec_config().add_config(red.into(), None, known, rate, channels, FormatParams::default());
+    }
 }
 
 /// A dependency descriptor on its way through str0m, which knows it as bytes.

@@ -3,8 +3,9 @@
 use crate::clock::Instant;
 use crate::conference::Codec;
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
-use crate::rtp::{av1, h264, vp8, vp9};
+use crate::rtp::{av1, h264, red, vp8, vp9};
 use crate::sfu::room::TrackId;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A packet of a published track, opened.
@@ -30,6 +31,8 @@ pub struct Packet {
     pub capture_time: Option<AbsCaptureTime>,
     /// The dependency descriptor, where the publisher sent one; goes on to subscribers.
     pub descriptor: Option<Box<[u8]>>,
+    /// The payload is redundant audio (RFC 2198).
+    pub red: bool,
 }
 
 impl Packet {
@@ -37,6 +40,22 @@ impl Packet {
     #[must_use]
     pub fn payload_len(&self) -> usize {
         self.payload.len()
+    }
+
+    /// What a subscriber gets of it, and under which payload type: redundant audio only where it takes that, as `red`.
+    pub(super) fn outward(&self, payload_type: u8, red: Option<u8>) -> (u8, Cow<'_, [u8]>) {
+        let Some(packet) = self.red.then(|| red::parse(&self.payload)).flatten() else {
+            return (payload_type, Cow::Borrowed(&self.payload));
+        };
+        match red {
+            None => (payload_type, Cow::Borrowed(packet.primary.payload)),
+            Some(red) if packet.primary.payload_type == payload_type => (red, Cow::Borrowed(&self.payload)),
+            Some(red) => {
+                let mut payload = self.payload.to_vec();
+                red::renumber(&mut payload, payload_type);
+                (red, Cow::Owned(payload))
+            }
+        }
     }
 }
 

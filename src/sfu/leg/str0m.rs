@@ -17,6 +17,7 @@ use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::ntp::Ntp;
 use crate::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -38,13 +39,16 @@ struct Incoming {
     mid: Mid,
     ssrc: u32,
     codec: Codec,
+    red: Option<Pt>,
 }
 
 #[derive(Debug)]
 struct Outgoing {
     mid: Mid,
     ssrc: u32,
-    payload_type: Pt,
+    payload_type: u8,
+    /// That of redundant audio, where the subscriber takes it.
+    red: Option<u8>,
     nackable: bool,
 }
 
@@ -181,8 +185,12 @@ impl Leg {
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_tx(&outgoing.ssrc.into()) else { return };
         let arrived = self.start + Duration::from_nanos(packet.arrival.as_nanos());
-        let payload = Arc::clone(&packet.payload);
-        let write = RtpWrite::new(outgoing.payload_type, sequence.into(), packet.rtp_time, arrived, payload)
+        let (payload_type, payload) = packet.outward(outgoing.payload_type, outgoing.red);
+        let payload = match payload {
+            Cow::Borrowed(whole) if whole.len() == packet.payload.len() => Arc::clone(&packet.payload),
+            other => Arc::from(&*other),
+        };
+        let write = RtpWrite::new(Pt::from(payload_type), sequence.into(), packet.rtp_time, arrived, payload)
             .marker(packet.marker)
             .ext_vals(written(packet))
             .nackable(outgoing.nackable);
@@ -290,6 +298,7 @@ impl Leg {
             arrival: Instant::from_nanos(rtp.timestamp.saturating_duration_since(self.start).as_nanos() as u64),
             audio_level: level.map(|(level, voice)| AudioLevel { voice, below_overload: level.unsigned_abs() & 0x7F }),
             capture_time: values.abs_capture_time.map(captured),
+            red: self.incoming[index].red == Some(rtp.header.payload_type),
             descriptor: values.user_values.get().map(|DescriptorValue(value)| value.clone()),
             payload: rtp.payload,
         })))
@@ -315,7 +324,8 @@ impl Leg {
             direct.expect_stream_rx(parameters.ssrc.into(), rtx, mid, None).suppress_nack(!nack);
             self.by_ssrc.insert(parameters.ssrc, self.incoming.len());
         }
-        self.incoming.push(Incoming { track, mid, ssrc: parameters.ssrc, codec });
+        let red = parameters.codec.red_payload_type.map(Pt::from);
+        self.incoming.push(Incoming { track, mid, ssrc: parameters.ssrc, codec, red });
     }
 
     fn stop_receiving(&mut self, track: TrackId) {
@@ -337,8 +347,8 @@ impl Leg {
         if self.outgoing.len() <= stream.index() {
             self.outgoing.resize_with(stream.index() + 1, || None);
         }
-        let payload_type = codec.payload_type.into();
-        self.outgoing[stream.index()] = Some(Outgoing { mid, ssrc, payload_type, nackable: rtx.is_some() });
+        let (payload_type, red) = (codec.payload_type, codec.red_payload_type);
+        self.outgoing[stream.index()] = Some(Outgoing { mid, ssrc, payload_type, red, nackable: rtx.is_some() });
     }
 
     fn with_stream_rx(&mut self, track: TrackId, act: impl FnOnce(&mut str0m::rtp::StreamRx)) {

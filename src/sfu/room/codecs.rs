@@ -29,7 +29,7 @@ pub const STANDARD_EXTENSIONS: [(u8, &str); 6] = [
 #[must_use]
 pub fn standard_codecs() -> [CodecParameters; Codec::ALL.len()] {
     Codec::ALL.map(|codec| {
-        let usual = numbering::codec_parameters(codec);
+        let usual = numbering::with_red(numbering::codec_parameters(codec));
         CodecParameters { feedback: Feedback { remb: false, twcc: false, ..usual.feedback }, ..usual }
     })
 }
@@ -42,22 +42,29 @@ pub(super) fn table(published: &[SendParameters]) -> Option<Vec<CodecParameters>
             table.push(stream.codec.clone());
         }
     }
-    let numbers = |codec: &CodecParameters| std::iter::once(codec.payload_type).chain(codec.rtx_payload_type);
+    let numbers = |codec: &CodecParameters| {
+        std::iter::once(codec.payload_type).chain(codec.rtx_payload_type).chain(codec.red_payload_type)
+    };
     let mut used = BTreeSet::new();
     if !table.iter().flat_map(numbers).all(|number| number < 128 && used.insert(number)) {
         return None;
+    }
+    let mut free = |wanted: u8| {
+        let number = std::iter::once(wanted).chain(96..=127).find(|number| !used.contains(number))?;
+        used.insert(number);
+        Some(number)
+    };
+    // Who publishes no redundant audio may still be sent it.
+    for codec in table.iter_mut().filter(|codec| codec.codec == Codec::Opus && codec.red_payload_type.is_none()) {
+        codec.red_payload_type = free(numbering::RED);
     }
     for mut standard in standard_codecs() {
         if table.iter().any(|codec| codec.codec == standard.codec) {
             continue;
         }
-        let mut free = |wanted: u8| {
-            let number = std::iter::once(wanted).chain(96..=127).find(|number| !used.contains(number))?;
-            used.insert(number);
-            Some(number)
-        };
         standard.payload_type = free(standard.payload_type)?;
         standard.rtx_payload_type = standard.rtx_payload_type.and_then(&mut free);
+        standard.red_payload_type = standard.red_payload_type.and_then(&mut free);
         table.push(standard);
     }
     Some(table)

@@ -3,7 +3,7 @@
 //! WHIP and WHEP carry one MediaStream with at most one track a kind (RFC 9725 §4.4), and know no partial answers: a
 //! kind that the server refuses is a failure, never a quiet half of what the plan asks for.
 
-use crate::conference::numbering::{codecs, descriptor_extension, extensions};
+use crate::conference::numbering::{codecs, descriptor_extension, extensions, with_red};
 use crate::conference::{Cause, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
 use crate::sdp::{Answer, OfferSpec, offer};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(super) fn to_play(transport: TransportParameters, kinds: &[MediaKind]) -> Re
         track: None,
         kind,
         mid: Some(index.to_string()),
-        codecs: codecs(kind),
+        codecs: codecs(kind).into_iter().map(with_red).collect(),
         ssrc: None,
         rtx_ssrc: None,
         extensions: read(kind),

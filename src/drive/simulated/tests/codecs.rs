@@ -74,3 +74,22 @@ fn loss_is_repaired_in_every_mode_and_nothing_is_out_of_place() {
         }
     }
 }
+
+#[test]
+fn redundant_sound_is_concealed_less_and_counted_apart() {
+    let text = path("delay = \"10ms\", loss = { model = \"iid\", p = 0.03 }").replace("count = 2", "count = 1");
+    let of = |media: &str| {
+        let outcome = simulated(&text.replace("kind = \"audio\"", &format!("kind = \"audio\"\n{media}")), 3);
+        let concealed = metric(&outcome, Metric::AudioConcealedRatio).and_then(|entry| entry.value).expect("sound");
+        for zero in [Metric::IntegrityMisroute, Metric::IntegrityStampCrc, Metric::IntegrityAuth] {
+            assert_eq!(count(&outcome, zero), 0, "{media}: {}", zero.name());
+        }
+        (concealed, count(&outcome, Metric::AudioRecovered))
+    };
+    let (plain, none) = of("");
+    assert!(plain > 0.03 && none == 0, "{plain}");
+    for media in ["fec = true", "red = 1", "red = 2\nfec = true"] {
+        let (concealed, recovered) = of(media);
+        assert!(concealed < plain / 2.0 && recovered > 30, "{media}: {concealed} instead of {plain}, {recovered} back");
+    }
+}

@@ -32,6 +32,7 @@ proptest! {
                 payload_bytes: payload.len(),
                 wire_bytes: payload.len() + 28,
                 descriptor: None,
+                red: false,
                 rtx,
             });
             match kind {

@@ -197,3 +197,51 @@ fn with_descriptors_any_codec_knows_what_a_lost_upper_picture_costs() {
         assert!((73..=76).contains(&frames), "{codec:?}: {frames}");
     }
 }
+
+/// A microphone that repeats, beside one that does not, where every so many packets one or two are lost.
+fn lossy_sound(fec: bool, red: u8, burst: usize) -> Bench {
+    let mut plan = sound(None);
+    if let Source::Audio(source) = &mut plan.source {
+        (source.fec, source.red) = (fec, red);
+    }
+    let mut bench = Bench::new(&plan);
+    bench.encoder.set_red((red > 0).then_some(111));
+    bench.rtx = false;
+    bench.run(11_000, |index| if index % 20 < burst && index >= 20 { Fate::Drop } else { Fate::Deliver });
+    bench.run(11_200, |_| Fate::Deliver).finish();
+    bench.assert_whole();
+    bench
+}
+
+#[test]
+fn redundancy_brings_lost_sound_back_and_it_is_not_concealed() {
+    // In-band FEC and one copy bridge single losses, two copies bridge pairs.
+    for (fec, red, burst, share) in
+        [(false, 0, 1, 0), (true, 0, 1, 1), (false, 1, 1, 1), (true, 1, 1, 1), (true, 0, 2, 2), (false, 2, 2, 1)]
+    {
+        let bench = lossy_sound(fec, red, burst);
+        let case = format!("fec {fec}, red {red}, {burst} lost");
+        let (concealed, all) = bench.ratio(Metric::AudioConcealedRatio);
+        let (lost, _) = bench.ratio(Metric::RtpLossNet);
+        let recovered = bench.count(Metric::AudioRecovered);
+        assert!(lost > 20 && (500..520).contains(&all), "{case}: {lost} of {all}");
+        let expected = if share == 0 { 0 } else { lost / share };
+        assert_eq!((recovered, concealed), (expected, lost - expected), "{case}");
+        assert_eq!(bench.ratio(Metric::RtpLossResidual).0, lost - expected, "{case}");
+    }
+}
+
+#[test]
+fn without_loss_redundancy_moves_nothing() {
+    let mut plan = sound(None);
+    if let Source::Audio(source) = &mut plan.source {
+        (source.fec, source.red) = (true, 2);
+    }
+    let mut bench = Bench::new(&plan);
+    bench.encoder.set_red(Some(111));
+    bench.run(5_000, |_| Fate::Deliver).finish();
+    bench.assert_whole();
+    assert_eq!((bench.count(Metric::AudioRecovered), bench.count(Metric::RtpDup)), (0, 0));
+    assert_eq!((bench.ratio(Metric::AudioConcealedRatio).0, bench.ratio(Metric::RtpLossNet).0), (0, 0));
+    assert!(bench.opened * 3 < bench.told, "{} of {} opened", bench.opened, bench.told);
+}

@@ -76,6 +76,7 @@ mod tests {
             audio_level: None,
             capture_time: None,
             descriptor: None,
+            red: false,
         })
     }
 

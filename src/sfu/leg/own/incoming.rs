@@ -154,6 +154,7 @@ impl Receiving {
             audio_level: values.audio_level,
             capture_time: values.abs_capture_time,
             descriptor: values.dependency_descriptor.map(Box::from),
+            red: !is_rtx && incoming.codec.red_payload_type == Some(header.payload_type),
         })
     }
 
@@ -162,12 +163,12 @@ impl Receiving {
         let mid = values.mid?;
         let fits = |incoming: &&Incoming| {
             let codec = &incoming.codec;
-            let main = incoming.ssrc == 0 && codec.payload_type == header.payload_type;
+            let main = incoming.ssrc == 0 && incoming.carries(header.payload_type);
             let rtx = !incoming.has_rtx && codec.rtx_payload_type == Some(header.payload_type);
             incoming.mid == mid && (main || rtx)
         };
         let incoming = self.streams.iter().find(fits)?;
-        Some((incoming.track, incoming.codec.payload_type != header.payload_type))
+        Some((incoming.track, !incoming.carries(header.payload_type)))
     }
 
     /// An authentic packet came from a source that was not announced.
@@ -229,6 +230,11 @@ impl Receiving {
 }
 
 impl Incoming {
+    /// Whether media comes under this payload type.
+    fn carries(&self, payload_type: u8) -> bool {
+        self.codec.payload_type == payload_type || self.codec.red_payload_type == Some(payload_type)
+    }
+
     /// A retransmission came: the number of what it brings, if that was missing.
     fn take_repair(&mut self, payload_type: u8, original: u16) -> Option<u64> {
         if self.codec.rtx_payload_type != Some(payload_type) {
@@ -243,7 +249,7 @@ impl Incoming {
 
     /// A packet came by itself: its number, if it is here for the first time.
     fn take_original(&mut self, now: Instant, header: &Header, index: u64, is_padding: bool) -> Option<u64> {
-        if header.payload_type != self.codec.payload_type {
+        if !self.carries(header.payload_type) {
             return None;
         }
         let (number, arrival) = self.arrivals.handle_packet(now, header.sequence, header.rtp_time);

@@ -34,6 +34,8 @@ pub(super) struct Sending {
 pub(super) struct Outgoing {
     pub ssrc: u32,
     payload_type: u8,
+    /// That of redundant audio, where the subscriber takes it.
+    red: Option<u8>,
     clock_rate: u32,
     rtx: Option<Rtx>,
     extensions: ExtensionMap,
@@ -123,6 +125,7 @@ impl Outgoing {
         Some(Self {
             ssrc,
             payload_type: codec.payload_type & 0x7F,
+            red: codec.red_payload_type.map(|payload_type| payload_type & 0x7F),
             clock_rate: codec.codec.clock_rate(),
             rtx,
             extensions: extension_map(&parameters.extensions),
@@ -189,8 +192,10 @@ impl Outgoing {
         packet: &Packet,
         original: Option<u16>,
     ) -> Vec<u8> {
+        let (media, payload) = packet.outward(self.payload_type, self.red);
+        let payload_type = if original.is_none() { media } else { payload_type };
         let mid = (!self.acknowledged && !self.mid.is_empty()).then_some(self.mid.as_str());
-        let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + packet.payload.len() + srtp.profile().rtp_overhead();
+        let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + payload.len() + srtp.profile().rtp_overhead();
         let described = packet.descriptor.as_ref().map_or(0, |value| value.len() + 2);
         let mut bytes = Vec::with_capacity(room + described + mid.map_or(0, |mid| mid.len() + 2));
         let header =
@@ -207,7 +212,7 @@ impl Outgoing {
         if let Some(original) = original {
             rtx::write_original_sequence(&mut bytes, original);
         }
-        bytes.extend_from_slice(&packet.payload);
+        bytes.extend_from_slice(&payload);
         srtp.tx.seal_rtp(&mut bytes, sequence);
         bytes
     }
