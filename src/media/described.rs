@@ -56,13 +56,13 @@ impl Describer {
 
 /// Templates of one spatial layer.
 fn templates_of(mode: Scalability) -> u8 {
-    1 + mode.cycle().count() as u8
+    1 + mode.pattern().count() as u8
 }
 
 /// The template of the `index`th picture since the last keyframe, among those of its spatial layer: they stand in the order
 /// of their temporal layers.
 fn kind(mode: Scalability, index: u32) -> u8 {
-    let place = index as usize % mode.cycle().count();
+    let place = index as usize % mode.pattern().count();
     match (index, mode.temporal, place) {
         (0, ..) => 0,
         (_, 3, 1) => 3,
@@ -75,7 +75,7 @@ fn kind(mode: Scalability, index: u32) -> u8 {
 fn structure(mode: Scalability, width: u32, height: u32) -> Structure {
     let targets: Vec<(u8, u8)> =
         (0..mode.spatial).flat_map(|spatial| (0..mode.temporal).map(move |temporal| (spatial, temporal))).collect();
-    let cycle = mode.cycle().count() as u32;
+    let cycle = mode.pattern().count() as u32;
     let mut templates = Vec::new();
     for spatial in 0..mode.spatial {
         for kind in 0..templates_of(mode) {

@@ -188,7 +188,7 @@ fn av1_filler(payload: &[u8]) -> Option<&[u8]> {
         return Some(last);
     }
     let obu = av1::Obu::parse(last).filter(|obu| obu.kind == av1::FRAME)?;
-    last.get(obu.len() + av1::FRAME_HEADER_LEN..).map(after_stamp)
+    last.get(obu.header_len() + av1::FRAME_HEADER_LEN..).map(after_stamp)
 }
 
 fn h264_filler(payload: &[u8]) -> Option<&[u8]> {

@@ -119,7 +119,7 @@ impl Scalability {
     }
 
     /// The pictures of one cycle: temporal layer and how many pictures back each refers.
-    pub(super) fn cycle(self) -> impl Iterator<Item = (u8, u8)> {
+    pub(super) fn pattern(self) -> impl Iterator<Item = (u8, u8)> {
         CYCLES[usize::from(self.temporal) - 1].iter().map(|(temporal, distance, _)| (*temporal, *distance))
     }
 
@@ -176,7 +176,7 @@ mod tests {
     fn shares_and_weights_make_the_whole() {
         for mode in Scalability::all() {
             let shares: f64 = (0..mode.spatial).map(|layer| mode.share(layer)).sum();
-            let cycle = mode.cycle().count() as u32;
+            let cycle = mode.pattern().count() as u32;
             let weights: f64 = (0..cycle).map(|index| mode.weight(index)).sum();
             assert!((shares - 1.0).abs() < 1e-12 && (weights / f64::from(cycle) - 1.0).abs() < 1e-12, "{mode}");
         }

@@ -157,7 +157,7 @@ impl VideoSource {
         if mode.spatial > 1 && !has_spatial_layers(codec) {
             return Err(format!("{} has no spatial layers in one stream, so no {mode}", codec.name()));
         }
-        let odd = |side: u32| side % (1 << (mode.spatial - 1)) != 0;
+        let odd = |side: u32| !side.is_multiple_of(1 << (mode.spatial - 1));
         if odd(self.width) || odd(self.height) {
             let size = format!("{}x{}", self.width, self.height);
             return Err(format!("the lower layers of {mode} are halves, and {size} cannot be halved that often"));

@@ -132,7 +132,7 @@ impl Obu {
 
     /// Bytes of the header, its size not included.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn header_len(&self) -> usize {
         1 + self.layer.is_some() as usize
     }
 
@@ -145,7 +145,7 @@ impl Obu {
         if let Some((temporal, spatial)) = self.layer {
             out[1] = temporal << 5 | (spatial & 0x03) << 3;
         }
-        self.len()
+        self.header_len()
     }
 }
 
@@ -177,17 +177,17 @@ pub fn read_leb128(bytes: &[u8]) -> Option<(u64, usize)> {
 /// Writes a number below 2^56 in LEB128 to the front of `out` and says how many bytes it takes.
 ///
 /// # Panics
-/// When `out` is too short.
+/// When `out` is too short or the number too large.
 pub fn write_leb128(mut value: u64, out: &mut [u8]) -> usize {
-    for index in 0..MAX_LEB128 {
-        out[index] = value as u8 & 0x7F;
+    for (index, byte) in out.iter_mut().take(MAX_LEB128).enumerate() {
+        *byte = value as u8 & 0x7F;
         value >>= 7;
         if value == 0 {
             return index + 1;
         }
-        out[index] |= 0x80;
+        *byte |= 0x80;
     }
-    MAX_LEB128
+    panic!("a number of more than 56 bits, or no room for it");
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ mod tests {
         // ns(5) of the AV1 specification §4.10.7: 0, 1 and 2 in two bits, 3 and 4 in three.
         let mut writer = BitWriter::default();
         [0, 2, 3, 4].into_iter().for_each(|value| writer.below(value, 5));
-        assert_eq!(writer.finish(), [0b00_10_110_1, 0b11_000000]);
+        assert_eq!(writer.finish(), [0b0010_1101, 0b1100_0000]);
         assert_eq!(BitReader::new(&[0xFF]).bits(9), None);
     }
 }

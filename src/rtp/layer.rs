@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn vp9_layers_are_read_from_the_layer_indices() {
-        let layer = Layer::of_vp9(&[0b1010_1101, 9, 0b001_1_010_1, 0], false).unwrap();
+        let layer = Layer::of_vp9(&[0b1010_1101, 9, 0b0011_0101, 0], false).unwrap();
         assert_eq!((layer.spatial, layer.temporal, layer.keyframe), (2, 1, true));
         assert!(layer.opens_above && !layer.begins_here && !layer.needed_above && layer.ends_frame);
         assert!(!layer.ends_picture);
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn av1_layers_are_read_from_the_obu_header() {
         // A sequence header without a layer, then a frame of temporal layer 2 and spatial layer 1.
-        let layer = Layer::of_av1(&[0x28, 2, 0x08, 0, 0x34, 0b010_01_000, 7], true).unwrap();
+        let layer = Layer::of_av1(&[0x28, 2, 0x08, 0, 0x34, 0b0100_1000, 7], true).unwrap();
         assert_eq!((layer.spatial, layer.temporal, layer.keyframe, layer.starts_frame), (1, 2, true, true));
         let layer = Layer::of_av1(&[0xD0, 9, 9], false).unwrap();
         assert_eq!((layer.temporal, layer.starts_frame, layer.ends_frame), (0, false, false));

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_redundancy_flag_follows_the_voice_flags() {
-        for (millis, expected) in [(10, 0b11_111111u8), (20, 0b11_111111), (40, 0b111_11111), (60, 0b1111_1111)] {
+        for (millis, expected) in [(10, 0b1111_1111u8), (20, 0b1111_1111), (40, 0b1111_1111), (60, 0b1111_1111)] {
             let toc = Toc::for_frame(Duration::from_millis(millis)).unwrap();
             assert_eq!(silk_header(toc, true, true), expected);
             for voice in [false, true] {

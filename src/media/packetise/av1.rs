@@ -35,7 +35,7 @@ impl Av1 {
         }
         if new_sequence {
             let obu = Obu { kind: av1::SEQUENCE_HEADER, ..Obu::default() };
-            prefix.put_with(|out| av1::write_leb128((obu.len() + self.header_len) as u64, out));
+            prefix.put_with(|out| av1::write_leb128((obu.header_len() + self.header_len) as u64, out));
             prefix.put_with(|out| obu.write(out));
             prefix.put(&self.sequence_header[..self.header_len]);
         }

@@ -195,7 +195,7 @@ proptest! {
             if let Some(structure) = descriptor.structure {
                 let top = usize::from(mode.spatial) - 1;
                 prop_assert_eq!(structure.sizes.unwrap()[top], (640, 360));
-                prop_assert_eq!(structure.group.len(), if flexible { 0 } else { mode.cycle().count() });
+                prop_assert_eq!(structure.group.len(), if flexible { 0 } else { mode.pattern().count() });
             }
         }
     }

@@ -29,7 +29,7 @@ impl Vp9 {
             switching_up: mode.temporal > 1,
             references: Differences::new(&[distance]),
         };
-        let group = if source.flexible { Vec::new() } else { mode.cycle().map(picture).collect() };
+        let group = if source.flexible { Vec::new() } else { mode.pattern().map(picture).collect() };
         Self {
             scalability: mode,
             flexible: source.flexible,

@@ -48,5 +48,5 @@ pub fn write_sequence_header(width: u32, height: u32, operating_point: u16, out:
 #[must_use]
 pub const fn frame_header(keyframe: bool) -> u8 {
     // show_existing_frame, two bits of frame_type, show_frame; of an inter frame error_resilient_mode; disable_cdf_update.
-    if keyframe { 0b0_00_1_1_000 } else { 0b0_01_1_0_1_00 }
+    if keyframe { 0b0001_1000 } else { 0b0011_0100 }
 }

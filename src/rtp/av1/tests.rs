@@ -1,10 +1,13 @@
+#![expect(clippy::unusual_byte_groupings, reason = "bits are grouped by field")]
+
 use super::*;
 use proptest::prelude::*;
 
 #[test]
 fn aggregation_headers_read_as_the_specification_draws_them() {
     // |Z|Y| W |N|-|-|-|
-    let cases: [(&[u8], [bool; 3], &[&[u8]]); 6] = [
+    type Case<'a> = (&'a [u8], [bool; 3], &'a [&'a [u8]]);
+    let cases: [Case<'_>; 6] = [
         (&[0b0001_1000, 0x0A, 1, 2], [false, false, true], &[&[0x0A, 1, 2]]),
         (&[0b0010_1000, 2, 0x08, 9, 0x30, 7, 7], [false, false, true], &[&[0x08, 9], &[0x30, 7, 7]]),
         (&[0b1101_0000, 5, 6], [true, true, false], &[&[5, 6]]),

@@ -1,3 +1,5 @@
+#![expect(clippy::unusual_byte_groupings, reason = "bits are grouped by field")]
+
 use super::*;
 use crate::rtp::vp8::PictureId;
 use proptest::prelude::*;

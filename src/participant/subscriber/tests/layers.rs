@@ -225,7 +225,7 @@ fn redundancy_brings_lost_sound_back_and_it_is_not_concealed() {
         let (lost, _) = bench.ratio(Metric::RtpLossNet);
         let recovered = bench.count(Metric::AudioRecovered);
         assert!(lost > 20 && (500..520).contains(&all), "{case}: {lost} of {all}");
-        let expected = if share == 0 { 0 } else { lost / share };
+        let expected = lost.checked_div(share).unwrap_or(0);
         assert_eq!((recovered, concealed), (expected, lost - expected), "{case}");
         assert_eq!(bench.ratio(Metric::RtpLossResidual).0, lost - expected, "{case}");
     }
