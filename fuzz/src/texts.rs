@@ -148,7 +148,12 @@ pub fn room(bytes: &[u8]) {
     let join = signalling::Input::Join { transport: transport(Setup::Actpass), publish: publish() };
     adapter.handle_input(Instant::ZERO, join);
     adapter.handle_input(Instant::ZERO, signalling::Input::Carried(Carried::Opened));
-    let config = RoomsConfig { limits: Limits::default(), ceiling: Bitrate::from_kbps(1_500), seed: Seed::new(7) };
+    let config = RoomsConfig {
+        limits: Limits::default(),
+        ceiling: Bitrate::from_kbps(1_500),
+        estimates: false,
+        seed: Seed::new(7),
+    };
     let mut rooms = Rooms::new(config, Arc::new(Census::default()));
     let mut now = Instant::ZERO;
     let mut ended = false;

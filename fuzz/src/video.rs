@@ -17,7 +17,7 @@ fn codec() -> CodecParameters {
 /// A leg of a participant with these parameters.
 pub fn setup(remote: TransportParameters) -> LegSetup {
     let extensions = numbering::extensions(MediaKind::Video);
-    LegSetup { room: "red".into(), remote, codecs: vec![codec()], extensions }
+    LegSetup { room: "red".into(), remote, codecs: vec![codec()], extensions, estimates: false }
 }
 
 /// It publishes the track: SSRC 1, repaired by 2.

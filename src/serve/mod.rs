@@ -123,6 +123,7 @@ impl Server {
             let config = RoomsConfig {
                 limits: options.limits,
                 ceiling: options.ceiling,
+                estimates: false,
                 seed: Seed::new(options.seed).indexed("worker", index as u64),
             };
             let error = |error| ServeError::Listen { address: any_port, error };

@@ -289,6 +289,7 @@ impl Worker {
                     add(&self.counters.keyframes_wanted, 1);
                     self.tell_rooms(now, Input::KeyframeWanted { leg: id, stream });
                 }
+                Some(LegOutput::Estimate(rate)) => self.tell_rooms(now, Input::Estimate { leg: id, rate }),
                 Some(LegOutput::Connected) => self.tell_rooms(now, Input::LegConnected(id)),
                 Some(LegOutput::Closed) => self.tell_rooms(now, Input::LegClosed(id)),
             }

@@ -87,7 +87,12 @@ impl World {
             shared.transports = Factory::Modelled;
         }
         let clients = (0..shared.plan.participants.len() as u32).map(|index| Client::new(&shared, index)).collect();
-        let config = RoomsConfig { limits: Limits::default(), ceiling: Bitrate::from_kbps(2_000), seed: Seed::new(5) };
+        let config = RoomsConfig {
+            limits: Limits::default(),
+            ceiling: Bitrate::from_kbps(2_000),
+            estimates: false,
+            seed: Seed::new(5),
+        };
         Self {
             now: Instant::ZERO,
             sink: sink(&shared),
@@ -144,7 +149,12 @@ impl World {
     /// The SFU dies: nobody says goodbye, and connections break.
     pub fn kill_sfu(&mut self) {
         self.dead = true;
-        let config = RoomsConfig { limits: Limits::default(), ceiling: Bitrate::from_kbps(2_000), seed: Seed::new(6) };
+        let config = RoomsConfig {
+            limits: Limits::default(),
+            ceiling: Bitrate::from_kbps(2_000),
+            estimates: false,
+            seed: Seed::new(6),
+        };
         self.rooms = Rooms::new(config, Arc::new(Census::default()));
         self.legs.clear();
         self.by_address.clear();
@@ -328,6 +338,9 @@ impl World {
                 }
                 LegOutput::KeyframeWanted(stream) => {
                     self.rooms.handle_input(self.now, room::Input::KeyframeWanted { leg: id, stream });
+                }
+                LegOutput::Estimate(rate) => {
+                    self.rooms.handle_input(self.now, room::Input::Estimate { leg: id, rate });
                 }
                 LegOutput::Connected => self.rooms.handle_input(self.now, room::Input::LegConnected(id)),
                 LegOutput::Closed => self.rooms.handle_input(self.now, room::Input::LegClosed(id)),

@@ -235,6 +235,7 @@ impl Serving {
                 LegOutput::Transmit { to, datagram, .. } => self.depart(now, id, to, datagram.into()),
                 LegOutput::Packet(packet) => self.pass_on(now, &packet),
                 LegOutput::KeyframeWanted(stream) => self.tell(now, Input::KeyframeWanted { leg: id, stream }),
+                LegOutput::Estimate(rate) => self.tell(now, Input::Estimate { leg: id, rate }),
                 LegOutput::Connected => self.tell(now, Input::LegConnected(id)),
                 LegOutput::Closed => self.tell(now, Input::LegClosed(id)),
             }
@@ -421,7 +422,8 @@ impl Serving {
 }
 
 fn rooms(seed: Seed, life: u64) -> Rooms {
-    let config = RoomsConfig { limits: Limits::default(), ceiling: CEILING, seed: seed.indexed("life", life) };
+    let config =
+        RoomsConfig { limits: Limits::default(), ceiling: CEILING, estimates: false, seed: seed.indexed("life", life) };
     Rooms::new(config, Arc::new(Census::default()))
 }
 

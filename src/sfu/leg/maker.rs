@@ -8,6 +8,7 @@ use crate::rtp::extension::ExtensionKind;
 use crate::rtp::extension::ONE_BYTE_MAX_LEN;
 use crate::rtp::extension::dependency_descriptor::SHORT_LEN;
 use crate::sfu::room::LegSetup;
+use crate::units::Bitrate;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use str0m::RtcConfig;
@@ -18,6 +19,9 @@ use str0m::rtp::{Extension, ExtensionMap, ExtensionSerializer, ExtensionValues};
 
 /// How often reports are sent.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the way to a subscriber is taken to carry before anything is known (libwebrtc's start bitrate).
+const INITIAL_ESTIMATE: Bitrate = Bitrate::from_kbps(300);
 
 /// What all str0m legs of a worker have in common.
 #[derive(Debug)]
@@ -72,6 +76,9 @@ pub(super) fn config(maker: &Maker, setup: &LegSetup) -> RtcConfig {
         .set_send_buffer_video(1)
         .set_extension_map(extension_map(setup))
         .clear_codecs();
+    if setup.estimates {
+        config = config.enable_bwe(Some(INITIAL_ESTIMATE.bps().into()));
+    }
     for codec in &setup.codecs {
         add_codec(&mut config, codec);
     }

@@ -16,6 +16,7 @@ use crate::clock::Instant;
 pub use crate::conference::LegKind;
 use crate::conference::{Credentials, TransportParameters};
 use crate::sfu::room::{LegCommand, LegSetup, StreamId};
+use crate::units::Bitrate;
 use ::str0m::net::DatagramSend;
 pub use packet::Packet;
 use std::net::SocketAddr;
@@ -44,6 +45,8 @@ pub enum LegOutput {
     Packet(Arc<Packet>),
     /// The subscriber asks for a keyframe of this stream.
     KeyframeWanted(StreamId),
+    /// What the way to the participant is estimated to carry, all that is sent to it together.
+    Estimate(Bitrate),
 }
 
 /// What a datagram carries.

@@ -16,11 +16,13 @@ use crate::conference::{Codec, Credentials, MediaKind, ReceiveParameters, SendPa
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::ntp::Ntp;
 use crate::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
+use crate::units::Bitrate;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
+use str0m::bwe::BweKind;
 use str0m::config::Fingerprint;
 use str0m::media::{KeyframeRequestKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
@@ -148,6 +150,8 @@ impl Leg {
             LegCommand::Ceiling { track, rate } => {
                 self.with_stream_rx(track, |stream| stream.request_remb(rate.bps().into()));
             }
+            // The least is what is sent anyway: padding in its place would only fill the way.
+            LegCommand::Desire(rate) => self.rtc.bwe().set_bitrate(str0m::bwe::Bitrate::ZERO, rate.bps().into()),
             LegCommand::Close => {
                 if self.rtc.close().is_err() {
                     self.closed = true;
@@ -267,6 +271,9 @@ impl Leg {
         match event {
             Event::Connected => Some(LegOutput::Connected),
             Event::RtpPacket(packet) => self.packet(packet),
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, can_probe: true }) => {
+                Some(LegOutput::Estimate(Bitrate(estimate.as_u64())))
+            }
             Event::KeyframeRequest(request) => {
                 let wanted = |outgoing: &Option<Outgoing>| outgoing.as_ref().is_some_and(|o| o.mid == request.mid);
                 let index = self.outgoing.iter().position(wanted)?;

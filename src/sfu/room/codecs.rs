@@ -14,7 +14,7 @@ const DEPENDENCY_DESCRIPTOR: &str =
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// The header extensions that the SFU reads or writes, with the ids that it gives them where it is free to. The last,
-/// transport-wide sequence numbers, is read from publishers only: there is no estimator on the way to subscribers.
+/// transport-wide sequence numbers, is written to subscribers only where the way to them is estimated.
 pub const STANDARD_EXTENSIONS: [(u8, &str); 6] = [
     (1, AUDIO_LEVEL),
     (2, ABS_SEND_TIME),
@@ -24,8 +24,8 @@ pub const STANDARD_EXTENSIONS: [(u8, &str); 6] = [
     (3, TRANSPORT_CC),
 ];
 
-/// The payload types that the SFU uses where it is free to. It has no estimator of its own towards subscribers, so it
-/// asks them for no estimate.
+/// The payload types that the SFU uses where it is free to. Which feedback a subscriber is asked for depends on whether the
+/// way to it is estimated, so none of that is in here.
 #[must_use]
 pub fn standard_codecs() -> [CodecParameters; Codec::ALL.len()] {
     Codec::ALL.map(|codec| {
@@ -75,7 +75,7 @@ pub(super) fn is_same_format(a: &CodecParameters, b: &CodecParameters) -> bool {
 }
 
 /// Header extensions of a leg that publishes `published`; `None` when two of them contradict each other.
-pub(super) fn extensions(published: &[SendParameters]) -> Option<BTreeMap<u8, String>> {
+pub(super) fn extensions(published: &[SendParameters], estimates: bool) -> Option<BTreeMap<u8, String>> {
     let mut ids: BTreeMap<u8, String> = BTreeMap::new();
     for (id, uri) in published.iter().flat_map(|stream| &stream.extensions) {
         let known = STANDARD_EXTENSIONS.iter().any(|(_, standard)| standard == uri);
@@ -88,7 +88,7 @@ pub(super) fn extensions(published: &[SendParameters]) -> Option<BTreeMap<u8, St
     }
     for (wanted, uri) in STANDARD_EXTENSIONS {
         // Sequence numbers that nobody asked for would only cost every packet eight bytes.
-        if uri == TRANSPORT_CC || ids.values().any(|known| known == uri) {
+        if uri == TRANSPORT_CC && !estimates || ids.values().any(|known| known == uri) {
             continue;
         }
         // One-byte headers know the ids 1 to 14 (RFC 8285 §4.2).
@@ -98,10 +98,11 @@ pub(super) fn extensions(published: &[SendParameters]) -> Option<BTreeMap<u8, St
     Some(ids)
 }
 
-/// Of a leg's extensions, those that a subscriber's stream of `kind` carries.
-pub(super) fn downward(extensions: &BTreeMap<u8, String>, kind: MediaKind) -> BTreeMap<u8, String> {
+/// Of a leg's extensions, those that a subscriber's stream of `kind` carries; transport-wide numbers where the way to it is
+/// estimated.
+pub(super) fn downward(extensions: &BTreeMap<u8, String>, kind: MediaKind, estimates: bool) -> BTreeMap<u8, String> {
     let other = if kind == MediaKind::Audio { DEPENDENCY_DESCRIPTOR } else { AUDIO_LEVEL };
-    let carried = |uri: &str| uri != TRANSPORT_CC && uri != other;
+    let carried = |uri: &str| (estimates || uri != TRANSPORT_CC) && uri != other;
     let known = |uri: &str| STANDARD_EXTENSIONS.iter().any(|(_, standard)| *standard == uri);
     extensions.iter().filter(|(_, uri)| carried(uri) && known(uri)).map(|(id, uri)| (*id, uri.clone())).collect()
 }

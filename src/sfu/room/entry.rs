@@ -21,11 +21,12 @@ type Refused = (Refusal, &'static str);
 
 impl Rooms {
     pub(super) fn enter(&mut self, now: Instant, connection: ConnectionId, entry: Entry) {
+        let estimates = self.config.estimates;
         let setup = check_published(&entry.publish).and_then(|()| {
             let contradiction = (Refusal::Unsupported, "two tracks use one number for different things");
             let codecs = codecs::table(&entry.publish).ok_or(contradiction)?;
-            let extensions = codecs::extensions(&entry.publish).ok_or(contradiction)?;
-            Ok(LegSetup { room: entry.room.clone(), remote: entry.transport.clone(), codecs, extensions })
+            let extensions = codecs::extensions(&entry.publish, estimates).ok_or(contradiction)?;
+            Ok(LegSetup { room: entry.room.clone(), remote: entry.transport.clone(), codecs, extensions, estimates })
         });
         let waiting = Waiting::Publish(entry.publish);
         let admitted = setup.and_then(|setup| {
@@ -40,11 +41,11 @@ impl Rooms {
         if picks.is_empty() {
             return self.outputs.push_back(Output::NotLive(connection));
         }
-        let (room, remote) = (entry.room.clone(), entry.transport);
-        let mut setup = LegSetup { room, remote, codecs: vec![], extensions: BTreeMap::new() };
+        let (room, remote, estimates) = (entry.room.clone(), entry.transport, self.config.estimates);
+        let mut setup = LegSetup { room, remote, codecs: vec![], extensions: BTreeMap::new(), estimates };
         for (_, section) in &picks {
             setup.codecs.extend(section.codecs.iter().cloned());
-            setup.extensions.extend(codecs::downward(&section.extensions, section.kind));
+            setup.extensions.extend(codecs::downward(&section.extensions, section.kind, estimates));
         }
         let waiting = Waiting::Watch(picks);
         let admitted = self.admit(connection, &entry.room, &entry.participant, waiting, &setup).map(|leg| (leg, setup));
@@ -109,6 +110,7 @@ impl Rooms {
             published: BTreeMap::new(),
             subscriptions: Slab::new(),
             ssrcs: Vec::new(),
+            estimate: None,
         });
         self.rooms.entry(room.to_owned()).or_default().insert(name.to_owned(), leg);
         self.connections.insert(connection, leg);
@@ -293,7 +295,9 @@ impl Rooms {
             else {
                 continue;
             };
-            let (codec, extensions) = (downward_codec(codec), codecs::downward(&member.extensions, kind));
+            let estimates = self.config.estimates;
+            let codec = downward_codec(codec, estimates);
+            let extensions = codecs::downward(&member.extensions, kind, estimates);
             streams.push(self.send(now, leg, track, None, &codec, &extensions));
         }
         self.tell(leg, ServerMessage::Subscribed { streams });
@@ -322,7 +326,7 @@ impl Rooms {
             codecs: vec![codec.clone()],
             ssrc: Some(ssrc),
             rtx_ssrc,
-            extensions: codecs::downward(extensions, kind),
+            extensions: codecs::downward(extensions, kind, self.config.estimates),
         };
         let connected = member.state == State::Connected;
         self.tracks[track.index()].add_route(leg, stream, first_sequence, connected);
@@ -385,11 +389,11 @@ impl Rooms {
     }
 }
 
-/// What a subscriber is offered: no bandwidth estimator stands behind its stream.
-fn downward_codec(codec: &CodecParameters) -> CodecParameters {
+/// What a subscriber is offered: it is asked for feedback where an estimator stands behind its stream.
+fn downward_codec(codec: &CodecParameters, estimates: bool) -> CodecParameters {
     let mut codec = codec.clone();
-    codec.feedback.remb = false;
-    codec.feedback.twcc = false;
+    codec.feedback.remb = estimates && codec.codec.kind() == MediaKind::Video;
+    codec.feedback.twcc = estimates;
     if codec.codec.kind() == MediaKind::Video {
         (codec.feedback.nack, codec.feedback.pli, codec.feedback.fir) = (codec.rtx_payload_type.is_some(), true, true);
     }

@@ -2,6 +2,7 @@
 
 use super::{ConnectionId, LegId, StreamId, TrackId, WatchSection};
 use crate::conference::{CodecParameters, SendParameters, TrackName};
+use crate::units::Bitrate;
 use slab::Slab;
 use std::collections::BTreeMap;
 
@@ -37,6 +38,8 @@ pub(super) struct Member {
     pub subscriptions: Slab<TrackId>,
     /// SSRCs that this leg uses in either direction; a new one must differ.
     pub ssrcs: Vec<u32>,
+    /// What the way to it is estimated to carry.
+    pub estimate: Option<Bitrate>,
 }
 
 impl Member {

@@ -54,6 +54,9 @@ pub struct RoomsConfig {
     pub limits: Limits,
     /// Sent to each video track's publisher as REMB: a ceiling that the operator sets, not an estimate.
     pub ceiling: Bitrate,
+    /// Whether the way to each subscriber is estimated: its packets are numbered transport-wide, and it is asked for
+    /// feedback.
+    pub estimates: bool,
     /// Where SSRCs and first sequence numbers come from.
     pub seed: Seed,
 }
@@ -132,7 +135,18 @@ impl Rooms {
                     self.want_keyframe(now, track);
                 }
             }
+            Input::Estimate { leg, rate } => {
+                if let Some(member) = self.members.get_mut(leg.index()) {
+                    member.estimate = Some(rate);
+                }
+            }
         }
+    }
+
+    /// What the way to a participant is estimated to carry; `None` before the first estimate, and where nothing estimates.
+    #[must_use]
+    pub fn estimate(&self, leg: LegId) -> Option<Bitrate> {
+        self.members.get(leg.index())?.estimate
     }
 
     /// The next output; drain to `None` after every input.

@@ -57,7 +57,7 @@ fn entry(room: &str, participant: &str, publish: Vec<SendParameters>) -> Entry {
 
 impl World {
     fn new(limits: Limits) -> Self {
-        let config = RoomsConfig { limits, ceiling: Bitrate::from_kbps(1_500), seed: Seed::new(7) };
+        let config = RoomsConfig { limits, ceiling: Bitrate::from_kbps(1_500), estimates: false, seed: Seed::new(7) };
         Self {
             rooms: Rooms::new(config, Arc::new(Census::default())),
             now: Instant::ZERO,
@@ -596,4 +596,45 @@ fn who_talks_is_elected_told_once_and_hard_to_unseat() {
     world.tell(Input::Request { connection: people[2], request: Request::Leave });
     let last = world.heard[&people[0]].iter().rev().find(|one| matches!(one, ServerMessage::Speakers { .. })).unwrap();
     assert_eq!(*last, ServerMessage::Speakers { speakers: vec![] });
+
+/// Whether a subscriber's stream is numbered transport-wide, and asked for feedback.
+fn estimable(estimates: bool) -> (bool, bool, bool) {
+    let mut world = World::new(Limits::default());
+    world.rooms.config.estimates = estimates;
+    world.enter(1, "red", "ann", vec![track("camera", 10)]);
+    world.enter(2, "red", "bob", vec![]);
+    world.ask(2, Request::Subscribe(vec![name("ann", "camera")]));
+    let streams = world.heard(2).into_iter().find_map(|message| match message {
+        ServerMessage::Subscribed { streams } => Some(streams),
+        _ => None,
+    });
+    let stream = &streams.expect("subscribed")[0];
+    let numbered = stream.extensions.values().any(|uri| *uri == STANDARD_EXTENSIONS[4].1);
+    let setups = world.commands.iter().filter_map(|(_, command)| match command {
+        LegCommand::Open(setup) => Some(setup.estimates),
+        _ => None,
+    });
+    assert!(setups.clone().count() == 2 && setups.clone().all(|told| told == estimates));
+    (numbered, stream.codecs[0].feedback.twcc, stream.codecs[0].feedback.remb)
+}
+
+#[test]
+fn streams_are_numbered_for_feedback_where_the_way_is_estimated() {
+    assert_eq!(estimable(true), (true, true, true));
+    assert_eq!(estimable(false), (false, false, false));
+}
+
+#[test]
+fn a_legs_estimate_is_the_last_one_told_and_ends_with_it() {
+    let mut world = World::new(Limits::default());
+    world.enter(1, "red", "ann", vec![]);
+    let leg = world.leg(1);
+    assert_eq!(world.rooms.estimate(leg), None);
+    for rate in [300_000, 800_000] {
+        world.tell(Input::Estimate { leg, rate: Bitrate(rate) });
+    }
+    assert_eq!(world.rooms.estimate(leg), Some(Bitrate(800_000)));
+    world.ask(1, Request::Leave);
+    world.tell(Input::Estimate { leg, rate: Bitrate(1) });
+    assert_eq!(world.rooms.estimate(leg), None);
 }

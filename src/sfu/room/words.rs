@@ -171,6 +171,13 @@ pub enum Input {
         /// The stream that it receives.
         stream: StreamId,
     },
+    /// What the way to a participant is estimated to carry, all that is sent to it together.
+    Estimate {
+        /// Its leg.
+        leg: LegId,
+        /// The estimate.
+        rate: Bitrate,
+    },
 }
 
 /// What the rooms want done.
@@ -207,6 +214,8 @@ pub struct LegSetup {
     pub codecs: Vec<CodecParameters>,
     /// Header extensions in either direction: URI by id.
     pub extensions: BTreeMap<u8, String>,
+    /// Whether the way to the participant is to be estimated.
+    pub estimates: bool,
 }
 
 /// What is to be done with a leg.
@@ -243,6 +252,8 @@ pub enum LegCommand {
         /// The ceiling.
         rate: Bitrate,
     },
+    /// What the participant would be sent if the way to it allowed everything: how far the estimator looks for room.
+    Desire(Bitrate),
     /// Close it; its id may be used again at once.
     Close,
 }

@@ -134,6 +134,8 @@ impl Leg {
             LegCommand::StopSending(stream) => self.sending.remove(stream, &mut self.rtcp),
             LegCommand::Keyframe(track) => self.receiving.want_keyframe(track),
             LegCommand::Ceiling { track, rate } => self.receiving.set_ceiling(track, rate),
+            // Nothing here estimates yet.
+            LegCommand::Desire(_) => {}
             LegCommand::Close => return self.close(now),
         }
         self.flush(now);

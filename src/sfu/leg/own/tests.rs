@@ -13,6 +13,7 @@ use crate::rtp::header::{Header, View, write_header};
 use crate::rtp::rtcp;
 use crate::rtp::rtx;
 use crate::sfu::room::TrackId;
+use crate::units::Bitrate;
 use pair::{DELAY, Pair, RTX_SSRC, SSRC, STREAM, TRACK, factories, payload, plain, rtp_time};
 
 const PUBLISHED: u32 = 0x1111;

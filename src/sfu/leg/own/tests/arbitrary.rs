@@ -64,7 +64,7 @@ proptest! {
                     }
                     LegOutput::KeyframeWanted(stream) => prop_assert_eq!(stream, STREAM),
                     LegOutput::Transmit { datagram, .. } => prop_assert!(datagram.len() <= 1_200),
-                    LegOutput::Connected | LegOutput::Closed => {}
+                    LegOutput::Connected | LegOutput::Closed | LegOutput::Estimate(_) => {}
                 }
             }
             if let Some(at) = leg.poll_timeout() {

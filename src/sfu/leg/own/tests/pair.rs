@@ -41,6 +41,7 @@ pub struct Peer {
     pub sent_to: Vec<SocketAddr>,
     pub outputs: Vec<String>,
     pub packets: Vec<Arc<Packet>>,
+    pub estimates: Vec<(Instant, Bitrate)>,
     extensions: ExtensionMap,
 }
 
@@ -119,6 +120,7 @@ impl Peer {
             remote: transport.local_parameters(),
             codecs: vec![vp8()],
             extensions: extensions(),
+            estimates: false,
         };
         let (leg, ours) = Leg::open(maker, now, &setup).expect("it opens");
         transport.connect(now, &ours, true, |_| true).expect("it begins");
@@ -137,6 +139,7 @@ impl Peer {
             sent_to: vec![],
             outputs: vec![],
             packets: vec![],
+            estimates: vec![],
             extensions: extension_map(&extensions()),
         }
     }
@@ -228,6 +231,7 @@ impl Peer {
                 }
                 LegOutput::Packet(packet) => self.packets.push(packet),
                 LegOutput::KeyframeWanted(stream) => wanted.push(stream),
+                LegOutput::Estimate(rate) => self.estimates.push((now, rate)),
                 LegOutput::Connected => self.outputs.push("connected".into()),
                 LegOutput::Closed => self.outputs.push("closed".into()),
             }
