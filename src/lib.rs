@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md tells the life of the data and which module may import which.
 
+pub mod cc;
 pub mod cli;
 pub mod client;
 pub mod clock;
