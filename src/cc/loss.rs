@@ -56,8 +56,8 @@ impl Loss {
         }
     }
 
-    /// All of one feedback was told; `current` is the rate that was sent at.
-    pub fn judge(&mut self, now: Instant, current: f64, round_trip: Duration) {
+    /// All of one feedback was told; `current` is the rate that is sent at, `arriving` what comes through.
+    pub fn judge(&mut self, now: Instant, current: f64, arriving: Option<f64>, round_trip: Duration) {
         let since = *self.since.get_or_insert(now);
         if self.told < PACKETS || now.saturating_since(since) < INTERVAL {
             return;
@@ -67,7 +67,9 @@ impl Loss {
         if share >= FALLS {
             let may = self.fell.is_none_or(|at| now.saturating_since(at) >= round_trip + APART);
             if may {
-                self.bound = Some(current * (1.0 - 0.5 * share));
+                // What a full queue dropped has lowered the rate already: what comes through in spite of it is no loss's.
+                let through = arriving.unwrap_or(0.0).min(current);
+                self.bound = Some((current * (1.0 - 0.5 * share)).max(through));
                 self.fell = Some(now);
             }
         } else if share < RISES
@@ -101,7 +103,8 @@ mod tests {
                 loss.handle(sequence, sequence % nth != 0);
             }
             let current = loss.bound().unwrap_or(1e6);
-            loss.judge(Instant::from_secs(from + second + 1), current, Duration::from_millis(100));
+            let arriving = Some(current * (1.0 - 1.0 / nth as f64));
+            loss.judge(Instant::from_secs(from + second + 1), current, arriving, Duration::from_millis(100));
         }
         loss.bound()
     }
@@ -121,6 +124,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_queue_dropped_before_the_rate_fell_does_not_lower_it_twice() {
+        let mut loss = Loss::new();
+        for second in 0..5 {
+            for packet in 0..100 {
+                loss.handle(second * 100 + packet, packet % 2 == 0);
+            }
+            loss.judge(Instant::from_secs(second as u64 + 1), 500e3, Some(600e3), Duration::from_millis(100));
+        }
+        assert_eq!(loss.bound(), Some(500e3));
+    }
+
+    #[test]
     fn a_packet_that_was_only_late_is_not_lost() {
         let mut loss = Loss::new();
         for second in 0..5 {
@@ -131,7 +146,7 @@ mod tests {
                     loss.handle(sequence, true);
                 }
             }
-            loss.judge(Instant::from_secs(second as u64 + 1), 1e6, Duration::from_millis(100));
+            loss.judge(Instant::from_secs(second as u64 + 1), 1e6, None, Duration::from_millis(100));
         }
         assert_eq!(loss.bound(), None);
     }

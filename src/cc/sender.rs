@@ -206,7 +206,7 @@ impl Sender {
             Some(rate) if usage != Usage::Over => self.aimd.handle_probe(now, rate),
             _ => self.aimd.handle(now, usage, self.acknowledged.rate(), limited),
         }
-        self.loss.judge(now, self.estimate, self.round_trip.unwrap_or_default());
+        self.loss.judge(now, self.estimate, self.acknowledged.rate(), self.round_trip.unwrap_or_default());
         self.loss.release_above(self.aimd.rate());
         self.settle();
         self.prober.handle_estimate(now, self.estimate, usage, self.limited());

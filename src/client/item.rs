@@ -21,10 +21,12 @@ pub enum Class {
     Dtls,
     /// Anything else.
     Other,
+    /// RTP that is padding alone, in the stream of retransmissions: it probes the path.
+    Probe,
 }
 
 /// The names of the classes in an outcome.
-pub const CLASS_NAMES: [&str; 6] = ["media", "rtx", "rtcp", "stun", "dtls", "other"];
+pub const CLASS_NAMES: [&str; 7] = ["media", "rtx", "rtcp", "stun", "dtls", "other", "probe"];
 
 /// One datagram to the SFU: media is described and sealed where it leaves the link, the rest is bytes.
 #[derive(Clone, Debug)]
@@ -71,6 +73,7 @@ impl netem::Packet for UpItem {
 
     fn class(&self) -> usize {
         let class = match &self.load {
+            UpLoad::Media(packet) if packet.padding => Class::Probe,
             UpLoad::Media(packet) if packet.rtx_of.is_some() => Class::Rtx,
             UpLoad::Media(_) => Class::Media,
             UpLoad::Rtcp { .. } => Class::Rtcp,

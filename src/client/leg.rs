@@ -3,6 +3,7 @@
 //! The room protocol has one leg that carries everything; WHIP and WHEP have one a session. All legs of a participant
 //! share its two links.
 
+use super::congestion::Congestion;
 use super::item::Class;
 use super::leg_receive::Received;
 use super::sink::Order;
@@ -107,6 +108,8 @@ pub(super) struct Leg {
     pub restarts: u32,
     /// What is waited for after a fault, of what is published.
     pub word: Word,
+    /// Congestion control of what is published, where the scenario asks for it and the SFU gives feedback.
+    pub congestion: Option<Box<Congestion>>,
     /// Retransmissions on their way out.
     pub resends: Vec<Outgoing>,
     /// Transport-wide feedback on its way out, one compound each.
@@ -163,6 +166,7 @@ impl Leg {
             events: Vec::new(),
             restarts: 0,
             word: Word::default(),
+            congestion: None,
             resends: Vec::new(),
             arrivals: Vec::new(),
             by_ssrc: FxHashMap::default(),
@@ -212,7 +216,8 @@ impl Leg {
         let frames = self.frames_due().map(|due| due + self.hold);
         let reports = self.publications.iter().map(Publication::report_due).min();
         let received = self.received.poll_timeout();
-        let dues = [self.control_due, frames, reports, received, self.next_feedback, self.next_report];
+        let paced = self.congestion.as_ref().and_then(|congestion| congestion.poll_timeout());
+        let dues = [self.control_due, frames, reports, received, self.next_feedback, self.next_report, paced];
         dues.into_iter().flatten().min()
     }
 
@@ -413,6 +418,7 @@ impl Leg {
             publication.set_muted(turn.now, self.muted.contains(&media));
             self.publications.push(publication);
         }
+        self.start_congestion(turn);
     }
 
     /// The measured window begins.
@@ -431,7 +437,10 @@ impl Leg {
     pub fn classify(&self, bytes: &[u8]) -> Class {
         match Kind::of(bytes) {
             Kind::Rtcp => Class::Rtcp,
-            Kind::Rtp if bytes.get(1).is_some_and(|second| self.received.is_rtx(second & 0x7F)) => Class::Rtx,
+            Kind::Rtp if bytes.get(1).is_some_and(|second| self.received.is_rtx(second & 0x7F)) => {
+                // With the P bit it is padding alone: media is not padded.
+                if bytes[0] & 0x20 == 0 { Class::Rtx } else { Class::Probe }
+            }
             Kind::Rtp => Class::Media,
             Kind::Stun => Class::Stun,
             Kind::Dtls => Class::Dtls,

@@ -88,7 +88,7 @@ fn send(leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad)
 }
 
 /// As [`send`], with the time at which it enters.
-fn send_at(at: Instant, leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad) {
+pub(super) fn send_at(at: Instant, leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad) {
     let item = UpItem { session: turn.session, leg: leg.index, load, damage: None };
     if network.up.pass(item.class(), item.wire_size()) {
         leg.emit(turn, &item.load);
@@ -137,7 +137,13 @@ impl Leg {
             self.talked += self.publications[index].unit() * produced.voiced as u32;
         }
         for packet in outgoing.drain(..) {
-            send_at(at, self, turn, network, UpLoad::Media(packet));
+            match self.congestion {
+                Some(_) => self.send_paced(turn, network, at, packet),
+                None => send_at(at, self, turn, network, UpLoad::Media(packet)),
+            }
+        }
+        if self.congestion.is_some() {
+            self.pace(turn, network, at);
         }
         turn.sink.frame = frame;
         turn.sink.outgoing = outgoing;
@@ -179,9 +185,11 @@ impl Leg {
             UpLoad::Media(packet) => {
                 let Some(publication) = self.publications.get_mut(usize::from(packet.publication)) else { return };
                 let numbered = publication.wants_transport_sequence() && packet.again.is_none();
-                let transport_sequence = numbered.then(|| {
-                    self.transport_sequence = self.transport_sequence.wrapping_add(1);
-                    self.transport_sequence
+                let transport_sequence = packet.transport_sequence.or_else(|| {
+                    (numbered && self.congestion.is_none()).then(|| {
+                        self.transport_sequence = self.transport_sequence.wrapping_add(1);
+                        self.transport_sequence
+                    })
                 });
                 let written = Written { ntp: turn.shared.ntp(turn.now), left: turn.now, transport_sequence };
                 publication.write(packet, written, &mut outbox.bytes);
@@ -267,8 +275,10 @@ impl Leg {
             Packet::Pli { media, .. } => self.request_keyframe(turn.now, media),
             Packet::Fir { requests, .. } => requests.for_each(|request| self.request_keyframe(turn.now, request.ssrc)),
             Packet::Remb(remb) => self.handle_remb(turn.now, &remb),
-            // Arrivals of our packets; estimators that read them come with congestion control.
-            Packet::Transport(feedback) => self.word.handle_feedback(received, &feedback),
+            Packet::Transport(feedback) => {
+                self.word.handle_feedback(received, &feedback);
+                self.handle_arrivals(turn.now, received, &feedback);
+            }
             // Signalling says who left; a stream that only stops is told by its packets.
             Packet::Bye(_) | Packet::Description(_) => {}
             Packet::ExtendedReport { .. } | Packet::Unknown { .. } | Packet::Malformed(_) => {}
@@ -307,8 +317,13 @@ impl Leg {
         for index in named {
             let publication = &mut self.publications[usize::from(index)];
             let share = u128::from(remb.rate) * u128::from(publication.nominal().bps()) / u128::from(total.max(1));
-            publication.set_remb(now, Bitrate(share as u64));
+            let share = Bitrate(share as u64);
+            match &mut self.congestion {
+                Some(congestion) if publication.bounds().is_some() => congestion.set_limit(index, share),
+                _ => publication.set_remb(now, share),
+            }
         }
+        self.set_targets(now);
     }
 
     /// Sends the retransmissions and the feedback that gathered.
@@ -331,7 +346,10 @@ impl Leg {
     fn send_again(&mut self, turn: &mut Turn<'_>, network: &mut Network, packet: Outgoing) {
         let media = Some(self.publications[usize::from(packet.publication)].media());
         turn.count(Metric::RtpRtxSent, media, turn.now, 1);
-        send(self, turn, network, UpLoad::Media(packet));
+        match self.congestion {
+            Some(_) => self.send_paced(turn, network, turn.now, packet),
+            None => send(self, turn, network, UpLoad::Media(packet)),
+        }
     }
 
     /// Receiver reports and transport-wide feedback, when they are due.
@@ -367,7 +385,7 @@ impl Leg {
     /// The conditions of the network changed.
     pub fn apply(&mut self, turn: &mut Turn<'_>, conditions: &Conditions) {
         self.stirred = true;
-        self.hold = hold(&conditions.up);
+        self.hold = if self.congestion.is_some() { Duration::ZERO } else { hold(&conditions.up) };
         self.path.0.apply(turn.now, conditions.up.clone(), conditions.down.clone());
         self.path.0.set_outage(turn.now, conditions.up_outage, conditions.down_outage);
     }

@@ -5,6 +5,7 @@
 //! measures use that, never the tick. It owns no socket and reads no clock.
 
 mod comeback;
+mod congestion;
 mod damage;
 mod disturbed;
 mod doing;

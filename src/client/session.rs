@@ -196,6 +196,7 @@ impl Session {
             leg.handle_timeout(turn);
             if !leg.has_left {
                 leg.report_sent(turn, network);
+                leg.handle_congestion_timeout(turn, network);
                 leg.handle_feedback_timeout(turn);
             }
         }

@@ -169,6 +169,25 @@ impl Encoder {
         }
     }
 
+    /// The least and the most that this media can aim at, where a congestion controller says how much; `None` where none
+    /// is asked.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(Bitrate, Bitrate)> {
+        match &self.stream {
+            Stream::Audio(_) => None,
+            Stream::Video(video) => video.bounds(),
+        }
+    }
+
+    /// A congestion controller leaves `rate` for this media: frames due from `now` on aim at it, within [`Self::bounds`].
+    /// Nothing where none is asked.
+    pub fn set_target(&mut self, now: Instant, rate: Bitrate) {
+        match &mut self.stream {
+            Stream::Video(video) if video.bounds().is_some() => video.set_target(now, rate),
+            Stream::Audio(_) | Stream::Video(_) => {}
+        }
+    }
+
     /// Muted pictures send nothing at all, and neither does muted sound, but for the comfort noise of DTX where it has that,
     /// as browsers send it. What was due before `now` is polled first. Unmuted, pictures begin with a
     /// keyframe and sound with a new talk spurt; RTP time has gone on.

@@ -246,6 +246,9 @@ pub enum RateControl {
     Fixed,
     /// The smaller of the configured bitrate and what REMB says.
     Remb,
+    /// The smaller of the configured bitrate and what a congestion controller of ours leaves for it; REMB where the other
+    /// side gives no transport-wide feedback.
+    Gcc,
 }
 
 #[cfg(test)]

@@ -143,8 +143,16 @@ impl Video {
     pub(super) fn set_remb(&mut self, now: Instant, rate: Bitrate) {
         match self.rate_control {
             RateControl::Fixed => {}
-            RateControl::Remb => self.ordered = Some((now, rate.min(self.configured).max(self.lowest))),
+            RateControl::Remb | RateControl::Gcc => self.set_target(now, rate),
         }
+    }
+
+    pub(super) fn set_target(&mut self, now: Instant, rate: Bitrate) {
+        self.ordered = Some((now, rate.min(self.configured).max(self.lowest)));
+    }
+
+    pub(super) fn bounds(&self) -> Option<(Bitrate, Bitrate)> {
+        (self.rate_control == RateControl::Gcc).then_some((self.lowest, self.configured))
     }
 
     pub(super) fn set_muted(&mut self, now: Instant, muted: bool) {

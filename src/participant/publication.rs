@@ -22,6 +22,8 @@ use std::sync::Arc;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// The mid extension is sent on the first packets only: servers learn it from one of them.
 const MID_PACKETS: u64 = 100;
+/// Bytes of padding in a packet of a probe: all that its count can say (RFC 3550 §5.1).
+const PADDING: usize = 255;
 /// Two retransmissions of one packet within this time answer one loss: the first is still under way.
 const RESEND_AFTER: Duration = Duration::from_millis(20);
 
@@ -50,6 +52,10 @@ pub struct Outgoing {
     pub size: u16,
     /// For a packet that is sent again as it was: what it was written with.
     pub again: Option<Box<Written>>,
+    /// The transport-wide sequence number that congestion control gave it; `None` where it gets one as it leaves.
+    pub transport_sequence: Option<u16>,
+    /// Whether it is padding alone, of a probe, in the stream of retransmissions.
+    pub padding: bool,
 }
 
 /// What came of the frames that were due.
@@ -258,6 +264,8 @@ impl Publication {
             payload: payload.clone(),
             size,
             again: None,
+            transport_sequence: None,
+            padding: false,
         }
     }
 
@@ -283,14 +291,51 @@ impl Publication {
             None => (original, None, 0, Some(Box::new(written?))),
         };
         let size = self.size(length + extra, original, Extras { level, descriptor });
-        let publication = self.index;
-        Some(Outgoing { publication, sequence, rtp_time, marker, rtx_of, level, descriptor, due, payload, size, again })
+        Some(Outgoing {
+            publication: self.index,
+            sequence,
+            rtp_time,
+            marker,
+            rtx_of,
+            level,
+            descriptor,
+            due,
+            payload,
+            size,
+            again,
+            transport_sequence: None,
+            padding: false,
+        })
+    }
+
+    /// One packet of padding for a probe, in the stream of retransmissions: it carries nothing, and costs media no sequence
+    /// number. `None` where there is no such stream.
+    pub fn pad(&mut self, now: Instant) -> Option<Outgoing> {
+        let rtx = self.rtx.as_mut()?;
+        let sequence = rtx.sequence;
+        rtx.sequence += 1;
+        Some(Outgoing {
+            publication: self.index,
+            sequence,
+            rtp_time: self.encoder.rtp_time_at(now),
+            marker: false,
+            rtx_of: None,
+            level: None,
+            descriptor: None,
+            due: now,
+            payload: Payload::new(&[], 0, PADDING - 1),
+            size: self.size(PADDING, self.sequence + MID_PACKETS, Extras { level: None, descriptor: None }),
+            again: None,
+            transport_sequence: None,
+            padding: true,
+        })
     }
 
     /// Writes a packet, unsealed, at the end of `out`, with what it gets now that it leaves.
     pub fn write(&mut self, packet: &Outgoing, now: Written, out: &mut Vec<u8>) {
         let Written { ntp, left, transport_sequence } = packet.again.as_deref().copied().unwrap_or(now);
         if self.rtx.is_none()
+            && !packet.padding
             && packet.again.is_none()
             && let Some(cached) = self.cache.find(packet.sequence as u16)
         {
@@ -298,6 +343,7 @@ impl Publication {
         }
         let (payload_type, ssrc) = match (&self.rtx, packet.rtx_of) {
             (Some(rtx), Some(_)) => (rtx.payload_type, rtx.ssrc),
+            (Some(rtx), None) if packet.padding => (rtx.payload_type, rtx.ssrc),
             _ => (self.payload_type, self.parameters.ssrc),
         };
         let header = Header {
@@ -317,14 +363,21 @@ impl Publication {
             _ => &descriptor.fields[..],
         });
         let values = Extensions {
-            mid: self.sends_mid(packet.sequence).then_some(self.parameters.mid.as_str()),
+            mid: (self.sends_mid(packet.sequence) && !packet.padding).then_some(self.parameters.mid.as_str()),
             transport_sequence,
             abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
             audio_level: packet.level,
             dependency_descriptor: descriptor,
             ..Extensions::default()
         };
+        let head = out.len();
         write_header(out, &header, &self.extensions, &values);
+        if packet.padding {
+            // RFC 3550 §5.1: the P bit, and a last byte that counts itself.
+            out[head] |= 0x20;
+            packet.payload.write_into(out);
+            return out.push(PADDING as u8);
+        }
         if let Some(original) = packet.rtx_of {
             rtx::write_original_sequence(out, original);
         }
@@ -394,6 +447,24 @@ impl Publication {
     pub fn set_remb(&mut self, now: Instant, rate: Bitrate) {
         self.encoder.set_remb(now, rate);
         self.note_due();
+    }
+
+    /// The least and the most that it can aim at, where a congestion controller says how much.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(Bitrate, Bitrate)> {
+        self.encoder.bounds()
+    }
+
+    /// A congestion controller leaves this much for it.
+    pub fn set_target(&mut self, now: Instant, rate: Bitrate) {
+        self.encoder.set_target(now, rate);
+        self.note_due();
+    }
+
+    /// What its frames aim at.
+    #[must_use]
+    pub fn target(&self) -> Bitrate {
+        self.encoder.target()
     }
 
     /// The bitrate that the scenario asks for.

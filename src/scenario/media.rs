@@ -154,9 +154,8 @@ fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
         section.parsed("size", size, "write it as \"1280x720\": even, from 16 to 7680").unwrap_or((640, 360));
     let fps = section.within("fps", 0.5..=120.0, "frames a second, from 0.5 to 120").unwrap_or(30.0);
     let bitrate = section.bitrate("bitrate").unwrap_or(Bitrate::from_kbps(500));
-    let controls = [("remb", RateControl::Remb), ("fixed", RateControl::Fixed)];
-    let later = [("gcc", "the congestion control `gcc` is not built yet")];
-    let rate_control = if section.has("cc") { section.choice("cc", &controls, &later) } else { None };
+    let controls = [("remb", RateControl::Remb), ("gcc", RateControl::Gcc), ("fixed", RateControl::Fixed)];
+    let rate_control = if section.has("cc") { section.choice("cc", &controls, &[]) } else { None };
     if section.has("content") {
         section.choice("content", &[("camera", ())], &[("screen", "screen content is not built yet")]);
     }

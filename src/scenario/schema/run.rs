@@ -233,9 +233,10 @@ pub enum Media {
         gop: Option<String>,
         /// Sizes of frames.
         frame_model: Option<FrameModel>,
-        /// What the encoder's rate follows: "remb" takes the smaller of its target and what receivers allow, "fixed"
-        /// keeps the target.
-        #[schemars(extend("default" = "remb", "enum" = ["remb", "fixed"]))]
+        /// What the encoder's rate follows: "remb" takes the smaller of its target and what receivers allow, "gcc" what a
+        /// congestion controller finds the uplink to carry (transport-wide feedback, paced, with probes; "remb" where the
+        /// server gives no such feedback), "fixed" keeps the target.
+        #[schemars(extend("default" = "remb", "enum" = ["remb", "gcc", "fixed"]))]
         cc: Option<String>,
         /// What the picture shows.
         #[schemars(extend("default" = "camera", "enum" = ["camera"]))]

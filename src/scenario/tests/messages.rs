@@ -138,9 +138,9 @@ fn every_documented_error_says_what_to_write_instead() {
             "bitrate",
         ),
         (
-            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncc = \"gcc\"",
-            "`gcc` is not built yet",
-            "`remb`",
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncc = \"bbr\"",
+            "`bbr`",
+            "`gcc`",
         ),
         (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncontent = \"screen\"",

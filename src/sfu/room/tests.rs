@@ -596,6 +596,7 @@ fn who_talks_is_elected_told_once_and_hard_to_unseat() {
     world.tell(Input::Request { connection: people[2], request: Request::Leave });
     let last = world.heard[&people[0]].iter().rev().find(|one| matches!(one, ServerMessage::Speakers { .. })).unwrap();
     assert_eq!(*last, ServerMessage::Speakers { speakers: vec![] });
+}
 
 /// Whether a subscriber's stream is numbered transport-wide, and asked for feedback.
 fn estimable(estimates: bool) -> (bool, bool, bool) {

@@ -1,0 +1,226 @@
+//! Congestion control of a leg that publishes: what its encoders may aim at, when their packets leave for the uplink, and the
+//! probes between them.
+//!
+//! Packets get their transport-wide numbers here, before the emulated uplink, so that what it loses is told as lost. Sound
+//! passes the pacer, as browsers have it, and takes its share of the rate.
+
+use super::item::UpLoad;
+use super::leg::Leg;
+use super::leg_send::send_at;
+use super::network::Network;
+use super::turn::Turn;
+use crate::cc::{self, ClusterId, DATAGRAM_OVERHEAD, Pacer, Sender};
+use crate::clock::{Duration, Instant};
+use crate::metrics::catalog::Metric;
+use crate::participant::Outgoing;
+use crate::rtp::twcc::Feedback;
+use crate::units::Bitrate;
+
+/// How often it is seen what goes beside the encoders' media.
+const SECOND: Duration = Duration::from_secs(1);
+/// Headers beside a codec's output before anything was sent: a twelfth.
+const USUAL_SHARE: f64 = 12.0 / 13.0;
+/// The share of a path that retransmissions take from encoders, at most (libwebrtc's limit of protection overhead).
+const MOST_AGAIN: f64 = 0.5;
+/// What is known of the share of headers is kept over so many bytes.
+const MEMORY: f64 = 250_000.0;
+
+/// The controller of one leg.
+#[derive(Debug)]
+pub(super) struct Congestion {
+    sender: Sender,
+    pacer: Pacer<Outgoing>,
+    /// What a receiver allows each publication (REMB).
+    limits: Vec<Option<Bitrate>>,
+    /// Bytes that controlled encoders made, and what their packets came to on the path.
+    coded: f64,
+    carried: f64,
+    /// Bit/s that went beside them in the last second: sound and media of a fixed rate, and retransmissions.
+    beside: f64,
+    again: f64,
+    /// Bytes of both since the second began.
+    bytes: (u64, u64),
+    next_second: Instant,
+}
+
+impl Congestion {
+    /// When it has something to do by itself.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.pacer.poll_timeout(), self.sender.poll_timeout(), Some(self.next_second)].into_iter().flatten().min()
+    }
+
+    /// A receiver allows a publication so much.
+    pub fn set_limit(&mut self, publication: u16, rate: Bitrate) {
+        if let Some(limit) = self.limits.get_mut(usize::from(publication)) {
+            *limit = Some(rate);
+        }
+    }
+
+    /// What is left for the output of the encoders, in bit/s.
+    fn for_encoders(&self) -> f64 {
+        let left = (self.sender.estimate().bps() as f64 - self.beside).max(0.0);
+        (left - self.again.min(left * MOST_AGAIN)) * self.payload_share()
+    }
+
+    /// The share of what is carried that codecs made.
+    fn payload_share(&self) -> f64 {
+        if self.carried > 0.0 { self.coded / self.carried } else { USUAL_SHARE }
+    }
+
+    fn tally(&mut self, packet: &Outgoing, bytes: u32, controlled: bool) {
+        if packet.rtx_of.is_some() || packet.again.is_some() {
+            self.bytes.1 += u64::from(bytes);
+        } else if packet.padding {
+            // A probe says what the path carries, not what is left of it.
+        } else if controlled {
+            self.coded += packet.payload.len() as f64;
+            self.carried += f64::from(bytes);
+            if self.carried > MEMORY {
+                self.coded *= 0.5;
+                self.carried *= 0.5;
+            }
+        } else {
+            self.bytes.0 += u64::from(bytes);
+        }
+    }
+
+    fn end_second(&mut self) {
+        let (beside, again) = std::mem::take(&mut self.bytes);
+        (self.beside, self.again) = (beside as f64 * 8.0, again as f64 * 8.0);
+        self.next_second += SECOND;
+    }
+}
+
+impl Leg {
+    /// Begins to control what is published, where anything asks for it and the SFU takes transport-wide numbers.
+    pub(super) fn start_congestion(&mut self, turn: &Turn<'_>) {
+        let controlled = self.publications.iter().filter(|one| one.bounds().is_some());
+        if !controlled.clone().any(|one| one.wants_transport_sequence()) {
+            return;
+        }
+        let nominal = |one: &crate::participant::Publication| one.nominal().bps() as f64 / USUAL_SHARE;
+        let beside: f64 = self.publications.iter().filter(|one| one.bounds().is_none()).map(nominal).sum();
+        let wanted: f64 = controlled.map(nominal).sum();
+        let mut sender = Sender::new(cc::Config::usual(self.transport_sequence.wrapping_add(1)));
+        sender.set_desired(turn.now, Bitrate((beside + wanted) as u64));
+        self.congestion = Some(Box::new(Congestion {
+            pacer: Pacer::new(sender.pacing_rate()),
+            sender,
+            limits: vec![None; self.publications.len()],
+            coded: 0.0,
+            carried: 0.0,
+            beside,
+            again: 0.0,
+            bytes: (0, 0),
+            next_second: turn.now + SECOND,
+        }));
+        // Frames are made when they are due: the pacer decides when they leave.
+        self.hold = Duration::ZERO;
+        self.set_targets(turn.now);
+    }
+
+    /// Shares what the path is estimated to carry among the encoders that follow it.
+    pub(super) fn set_targets(&mut self, now: Instant) {
+        let Some(congestion) = &self.congestion else { return };
+        let mut takers = Vec::new();
+        for (one, limit) in self.publications.iter().zip(&congestion.limits) {
+            if let Some((least, most)) = one.bounds() {
+                takers.push((least, limit.map_or(most, |limit| most.min(limit)).max(least)));
+            }
+        }
+        let shares = cc::share(Bitrate(congestion.for_encoders() as u64), &takers);
+        let controlled = self.publications.iter_mut().filter(|one| one.bounds().is_some());
+        for (one, share) in controlled.zip(shares) {
+            one.set_target(now, share);
+        }
+    }
+
+    /// The SFU says what arrived.
+    pub(super) fn handle_arrivals(&mut self, now: Instant, received: Instant, feedback: &Feedback<'_>) {
+        if let Some(congestion) = &mut self.congestion {
+            congestion.sender.handle_feedback(received, feedback);
+            self.set_targets(now);
+        }
+    }
+
+    /// Something is ready for the uplink at `at`.
+    pub(super) fn send_paced(&mut self, turn: &mut Turn<'_>, network: &mut Network, at: Instant, packet: Outgoing) {
+        let video = self.publications.get(usize::from(packet.publication)).is_some_and(|one| one.is_video());
+        if !video {
+            // What is due before it leaves before it.
+            self.pace(turn, network, at);
+        }
+        let Some(congestion) = &mut self.congestion else { return };
+        let bytes = u32::from(packet.size) + DATAGRAM_OVERHEAD;
+        if video {
+            congestion.pacer.push(at, packet.rtx_of.is_some() || packet.again.is_some(), bytes, packet);
+        } else {
+            congestion.pacer.handle_passed(at, bytes);
+            self.depart(turn, network, at, packet, None);
+        }
+    }
+
+    /// Lets go what the pacer lets go by `until`.
+    pub(super) fn pace(&mut self, turn: &mut Turn<'_>, network: &mut Network, until: Instant) {
+        loop {
+            let Some(congestion) = &mut self.congestion else { return };
+            while let Some(cluster) = congestion.sender.poll_probe() {
+                congestion.pacer.probe(cluster);
+            }
+            congestion.pacer.set_rate(congestion.sender.pacing_rate());
+            let Some(departure) = congestion.pacer.poll(until) else { return };
+            let (at, cluster) = (departure.at, departure.cluster);
+            let packet = match departure.item {
+                Some(packet) => packet,
+                None => match self.publications.iter_mut().find_map(|one| one.pad(at)) {
+                    Some(padding) => {
+                        congestion.pacer.handle_padding(at, u32::from(padding.size) + DATAGRAM_OVERHEAD);
+                        turn.count(Metric::RtpProbeSent, None, at, 1);
+                        padding
+                    }
+                    None => {
+                        congestion.pacer.abandon_probes();
+                        continue;
+                    }
+                },
+            };
+            self.depart(turn, network, at, packet, cluster);
+        }
+    }
+
+    /// A packet leaves for the uplink, under a number of the transport.
+    fn depart(
+        &mut self,
+        turn: &mut Turn<'_>,
+        network: &mut Network,
+        at: Instant,
+        mut packet: Outgoing,
+        cluster: Option<ClusterId>,
+    ) {
+        let Some(congestion) = &mut self.congestion else { return };
+        let Some(publication) = self.publications.get(usize::from(packet.publication)) else { return };
+        let bytes = u32::from(packet.size) + DATAGRAM_OVERHEAD;
+        congestion.tally(&packet, bytes, publication.bounds().is_some());
+        // What is sent again as it was keeps the number that it had.
+        if publication.wants_transport_sequence() && packet.again.is_none() {
+            let number = congestion.sender.handle_sent(at, bytes, cluster);
+            packet.transport_sequence = Some(number);
+            self.transport_sequence = number;
+        }
+        send_at(at, self, turn, network, UpLoad::Media(packet));
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_congestion_timeout(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
+        let now = turn.now;
+        let Some(congestion) = &mut self.congestion else { return };
+        if congestion.sender.poll_timeout().is_some_and(|at| at <= now) {
+            congestion.sender.handle_timeout(now);
+        }
+        while congestion.next_second <= now {
+            congestion.end_second();
+        }
+        self.set_targets(now);
+        self.pace(turn, network, now);
+    }
+}
