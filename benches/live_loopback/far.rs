@@ -259,7 +259,7 @@ impl<'a> Far<'a> {
     fn repair(&mut self, now: Instant, (peer, media, sequence): (usize, u32, Option<u16>)) {
         let Some(source) = self.sources.iter_mut().find(|source| source.parameters.ssrc == media) else { return };
         let Some(sequence) = sequence else { return source.publication.request_keyframe(now) };
-        if let Some(packet) = source.publication.resend(now, sequence) {
+        if let Some(packet) = source.publication.resend(now, sequence, None) {
             let lengths = write(&mut self.peers[peer], &mut source.publication, &[packet], now, &mut self.bytes);
             self.send(peer, &lengths);
         }

@@ -15,9 +15,12 @@ use crate::metrics::catalog::Metric;
 use crate::participant::Outgoing;
 use crate::rtp::twcc::Feedback;
 use crate::units::Bitrate;
+use std::collections::VecDeque;
 
 /// How often it is seen what goes beside the encoders' media.
 const SECOND: Duration = Duration::from_secs(1);
+/// The time over which no more than that is sent again, as libwebrtc's limiter of retransmissions has it: a that overflows is not filled again with what it dropped.
+const AGAIN_WINDOW: Duration = Duration::from_millis(500);
 /// Headers beside a codec's output before anything was sent: a twelfth.
 const USUAL_SHARE: f64 = 12.0 / 13.0;
 /// The share of a path that retransmissions take from encoders, at most (libwebrtc's limit of protection overhead).
@@ -41,12 +44,33 @@ pub(super) struct Congestion {
     /// Bytes of both since the second began.
     bytes: (u64, u64),
     next_second: Instant,
+    /// What was sent again within the last window.
+    resent: VecDeque<(Instant, u32)>,
 }
 
 impl Congestion {
     /// When it has something to do by itself.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.pacer.poll_timeout(), self.sender.poll_timeout(), Some(self.next_second)].into_iter().flatten().min()
+    }
+
+    /// The round trip as it is now, queues included.
+    pub const fn round_trip(&self) -> Option<Duration> {
+        self.sender.round_trip()
+    }
+
+    /// Whether one more packet may be sent again.
+    pub fn may_resend(&mut self, now: Instant) -> bool {
+        while self.resent.front().is_some_and(|(at, _)| now.saturating_since(*at) >= AGAIN_WINDOW) {
+            self.resent.pop_front();
+        }
+        let bits: u64 = self.resent.iter().map(|(_, bytes)| u64::from(*bytes) * 8).sum();
+        bits as f64 <= self.sender.estimate().bps() as f64 * MOST_AGAIN * AGAIN_WINDOW.as_secs_f64()
+    }
+
+    /// One was sent again.
+    pub fn note_resent(&mut self, now: Instant, packet: &Outgoing) {
+        self.resent.push_back((now, u32::from(packet.size) + DATAGRAM_OVERHEAD));
     }
 
     /// A receiver allows a publication so much.
@@ -113,6 +137,7 @@ impl Leg {
             again: 0.0,
             bytes: (0, 0),
             next_second: turn.now + SECOND,
+            resent: VecDeque::new(),
         }));
         // Frames are made when they are due: the pacer decides when they leave.
         self.hold = Duration::ZERO;

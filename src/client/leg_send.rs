@@ -299,7 +299,14 @@ impl Leg {
 
     fn resend(&mut self, turn: &mut Turn<'_>, media: u32, sequence: u16) {
         let Some(&index) = self.by_ssrc.get(&media) else { return };
-        if let Some(packet) = self.publications[usize::from(index)].resend(turn.now, sequence) {
+        let round_trip = self.congestion.as_ref().and_then(|congestion| congestion.round_trip());
+        if self.congestion.as_mut().is_some_and(|congestion| !congestion.may_resend(turn.now)) {
+            return;
+        }
+        if let Some(packet) = self.publications[usize::from(index)].resend(turn.now, sequence, round_trip) {
+            if let Some(congestion) = &mut self.congestion {
+                congestion.note_resent(turn.now, &packet);
+            }
             self.resends.push(packet);
         }
     }

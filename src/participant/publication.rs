@@ -270,10 +270,12 @@ impl Publication {
     }
 
     /// Answers a NACK for one packet from the cache; nothing when it is not there, or was answered just now. Without
-    /// RTX the packet itself is sent again.
-    pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<Outgoing> {
+    /// RTX the packet itself is sent again. `round_trip`, where it is known to be current, tells two losses from one.
+    pub fn resend(&mut self, now: Instant, sequence: u16, round_trip: Option<Duration>) -> Option<Outgoing> {
         let cached = self.cache.find(sequence)?;
-        if cached.resent.is_some_and(|at| now.saturating_since(at) < RESEND_AFTER) {
+        // Three quarters of it, so that an error of its measure does not refuse who asks exactly once a round trip.
+        let apart = round_trip.map_or(RESEND_AFTER, |trip| (trip * 3 / 4).max(RESEND_AFTER));
+        if cached.resent.is_some_and(|at| now.saturating_since(at) < apart) {
             return None;
         }
         cached.resent = Some(now);

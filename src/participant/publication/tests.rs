@@ -98,7 +98,7 @@ fn every_datagram_fits_1200_bytes_with_all_that_is_added_to_it() {
             let now = Instant::from_millis(1_000 + millis);
             for packet in produce(&mut publication, now) {
                 let mut sent = vec![packet.clone()];
-                sent.extend(publication.resend(now, packet.sequence as u16));
+                sent.extend(publication.resend(now, packet.sequence as u16, None));
                 for packet in sent {
                     let bytes = written(&mut publication, &packet, now).len() + TAG;
                     assert!(bytes <= usize::from(packet.size), "{bytes} written, {} planned", packet.size);
@@ -117,8 +117,8 @@ fn a_retransmission_has_an_ssrc_and_numbers_of_its_own_and_answers_one_loss_once
     assert!(packets.len() > 1, "a keyframe of this size takes several");
     let rtx_ssrc = publication.parameters.rtx_ssrc.expect("negotiated");
     let again: Vec<Outgoing> =
-        packets[..2].iter().map(|packet| publication.resend(start, packet.sequence as u16).expect("kept")).collect();
-    assert!(publication.resend(start, packets[0].sequence as u16).is_none(), "the first answer is still under way");
+        packets[..2].iter().map(|packet| publication.resend(start, packet.sequence as u16, None).expect("kept")).collect();
+    assert!(publication.resend(start, packets[0].sequence as u16, None).is_none(), "the first answer is still under way");
     assert_eq!(again[1].sequence, again[0].sequence + 1);
     for (packet, original) in again.iter().zip(&packets) {
         let bytes = written(&mut publication, packet, start);
@@ -130,5 +130,5 @@ fn a_retransmission_has_an_ssrc_and_numbers_of_its_own_and_answers_one_loss_once
         assert_eq!(&payload[2..], View::parse(&first).expect("RTP").payload_ciphertext());
         assert_eq!(packet.rtp_time, original.rtp_time);
     }
-    assert!(publication.resend(start, packets[0].sequence.wrapping_sub(1) as u16).is_none(), "it was never sent");
+    assert!(publication.resend(start, packets[0].sequence.wrapping_sub(1) as u16, None).is_none(), "it was never sent");
 }
