@@ -83,9 +83,14 @@ impl<T> Pacer<T> {
         self.bytes += u64::from(bytes);
     }
 
-    /// Something left past the queue (sound): it takes its share of the rate all the same.
-    pub fn handle_passed(&mut self, at: Instant, bytes: u32) {
+    /// Something leaves past the queue (sound, or all media where it is not paced): it takes its share of the rate all the
+    /// same, and can begin a probe or be part of one.
+    pub fn handle_passed(&mut self, at: Instant, bytes: u32) -> Option<ClusterId> {
+        self.begin(at, true);
+        let cluster = self.probing.as_ref().map(|probing| probing.cluster.id);
         self.take(at, bytes);
+        self.count(bytes);
+        cluster
     }
 
     /// Sends a probe as soon as there is media to begin it with.
@@ -107,15 +112,7 @@ impl<T> Pacer<T> {
 
     /// The next thing that leaves by `now`.
     pub fn poll(&mut self, now: Instant) -> Option<Departure<T>> {
-        if self.probing.as_ref().is_some_and(|probing| probing.until <= now) {
-            self.probing = None;
-        }
-        if self.probing.is_none()
-            && !self.is_empty()
-            && let Some(cluster) = self.probes.pop_front()
-        {
-            self.probing = Some(Probing { cluster, packets: 0, bytes: 0, until: now + PROBE_WITHIN });
-        }
+        self.begin(now, !self.is_empty());
         let at = self.poll_timeout().filter(|at| *at <= now)?;
         let cluster = self.probing.as_ref().map(|probing| probing.cluster.id);
         let Some(queued) = self.first.pop_front().or_else(|| self.rest.pop_front()) else {
@@ -142,6 +139,19 @@ impl<T> Pacer<T> {
             (Some(_), ready) => Some(ready.map_or(self.free, |at| at.max(self.free))),
             (None, Some(at)) => Some(at.max(self.free.saturating_sub(BURST))),
             (None, None) => None,
+        }
+    }
+
+    /// Ends a probe that took too long, and begins the next one where there is media to begin it with.
+    fn begin(&mut self, now: Instant, media: bool) {
+        if self.probing.as_ref().is_some_and(|probing| probing.until <= now) {
+            self.probing = None;
+        }
+        if self.probing.is_none()
+            && media
+            && let Some(cluster) = self.probes.pop_front()
+        {
+            self.probing = Some(Probing { cluster, packets: 0, bytes: 0, until: now + PROBE_WITHIN });
         }
     }
 
@@ -229,6 +239,15 @@ mod tests {
         // 4 ms for the packet, 1 ms for each padding.
         assert_eq!(found, [(600, Some(1)), (640, None), (650, None), (660, None), (670, None)]);
         assert_eq!(pacer.poll_timeout(), None);
+    }
+
+    #[test]
+    fn what_passes_the_queue_is_part_of_a_probe() {
+        let mut pacer = Pacer::<u32>::new(Bitrate(500_000));
+        pacer.probe(Cluster { id: ClusterId(7), rate: Bitrate(2_000_000), packets: 3, bytes: 1_500 });
+        assert_eq!(pacer.handle_passed(at(10), 1_000), Some(ClusterId(7)));
+        assert_eq!(departures(&mut pacer, at(100)), [(140, None), (150, None)]);
+        assert_eq!(pacer.handle_passed(at(200), 1_000), None);
     }
 
     #[test]

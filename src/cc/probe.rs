@@ -24,6 +24,8 @@ const DROP_MATTERS: Duration = Duration::from_secs(5);
 const AFTER_LIMITED: Duration = Duration::from_secs(3);
 /// Probes go this far above what is wanted, no further.
 const BEYOND: f64 = 2.0;
+/// And no further than this where nothing says what is wanted (libwebrtc's largest probe).
+const LARGEST: f64 = 5e6;
 /// Packets and time of a probe, at least; the first ones take longer, so that a path's jitter does not decide them.
 const PACKETS: u32 = 5;
 const LENGTH: Duration = Duration::from_millis(15);
@@ -160,7 +162,7 @@ impl Prober {
     /// When an application-limited time is to be probed.
     pub fn poll_timeout(&self, limited: Limited) -> Option<Instant> {
         let since = limited.since?;
-        let worthwhile = self.ceiling().is_none_or(|ceiling| ceiling > self.estimate);
+        let worthwhile = self.ceiling() > self.estimate;
         (self.stage != Stage::Before && worthwhile)
             .then(|| self.probed.map_or(since, |probed| probed.max(since)) + LIMITED_EVERY)
     }
@@ -177,12 +179,12 @@ impl Prober {
         self.queue.pop_front()
     }
 
-    fn ceiling(&self) -> Option<f64> {
-        self.desired.map(|desired| desired * BEYOND)
+    fn ceiling(&self) -> f64 {
+        self.desired.map_or(LARGEST, |desired| desired * BEYOND)
     }
 
     fn probe(&mut self, now: Instant, rate: f64, length: Duration, further: bool) {
-        let rate = self.ceiling().map_or(rate, |ceiling| rate.min(ceiling));
+        let rate = rate.min(self.ceiling());
         if rate <= self.estimate {
             return;
         }

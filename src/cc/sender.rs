@@ -131,6 +131,12 @@ impl Sender {
         self.prober.set_desired(now, rate.bps() as f64);
     }
 
+    /// The transport-wide sequence number of the next packet.
+    #[must_use]
+    pub const fn next_sequence(&self) -> u16 {
+        self.next as u16
+    }
+
     /// A packet of `bytes` bytes leaves at `at`, for a probe or not: the transport-wide sequence number that it carries.
     pub fn handle_sent(&mut self, at: Instant, bytes: u32, cluster: Option<ClusterId>) -> u16 {
         self.prober.begin(at);

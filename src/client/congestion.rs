@@ -180,8 +180,8 @@ impl Leg {
         if video {
             congestion.pacer.push(at, packet.rtx_of.is_some() || packet.again.is_some(), bytes, packet);
         } else {
-            congestion.pacer.handle_passed(at, bytes);
-            self.depart(turn, network, at, packet, None);
+            let cluster = congestion.pacer.handle_passed(at, bytes);
+            self.depart(turn, network, at, packet, cluster);
         }
     }
 

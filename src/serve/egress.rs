@@ -178,7 +178,9 @@ impl Downlink {
                 let behind = u64::from((followed.own as u16).wrapping_sub(sequence));
                 Some(Identity { stream: followed.track, number: followed.publishers.wrapping_sub(behind) })
             }
-            Sent::Retransmission { ssrc, sequence } => Some(Identity { stream: ssrc.into(), number: sequence.into() }),
+            Sent::Retransmission { ssrc, sequence } | Sent::Padding { ssrc, sequence } => {
+                Some(Identity { stream: ssrc.into(), number: sequence.into() })
+            }
         }
     }
 }

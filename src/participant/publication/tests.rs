@@ -116,9 +116,14 @@ fn a_retransmission_has_an_ssrc_and_numbers_of_its_own_and_answers_one_loss_once
     let (packets, start) = first_frame(&mut publication);
     assert!(packets.len() > 1, "a keyframe of this size takes several");
     let rtx_ssrc = publication.parameters.rtx_ssrc.expect("negotiated");
-    let again: Vec<Outgoing> =
-        packets[..2].iter().map(|packet| publication.resend(start, packet.sequence as u16, None).expect("kept")).collect();
-    assert!(publication.resend(start, packets[0].sequence as u16, None).is_none(), "the first answer is still under way");
+    let again: Vec<Outgoing> = packets[..2]
+        .iter()
+        .map(|packet| publication.resend(start, packet.sequence as u16, None).expect("kept"))
+        .collect();
+    assert!(
+        publication.resend(start, packets[0].sequence as u16, None).is_none(),
+        "the first answer is still under way"
+    );
     assert_eq!(again[1].sequence, again[0].sequence + 1);
     for (packet, original) in again.iter().zip(&packets) {
         let bytes = written(&mut publication, packet, start);

@@ -68,6 +68,13 @@ pub enum Sent {
         /// The sequence number in its header.
         sequence: u16,
     },
+    /// Padding alone that probes the way, in a stream of retransmissions.
+    Padding {
+        /// The source of the retransmissions.
+        ssrc: u32,
+        /// The sequence number in its header.
+        sequence: u16,
+    },
 }
 
 /// Makes the legs of one socket.

@@ -260,7 +260,9 @@ impl Leg {
         }
         let (ssrc, sequence) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([high, low]));
         if (self.rtx_payload_types >> (second & 0x7f)) & 1 == 1 {
-            return Sent::Retransmission { ssrc, sequence };
+            // With the P bit it is padding alone: media is not padded.
+            let padded = first & 0x20 != 0;
+            return if padded { Sent::Padding { ssrc, sequence } } else { Sent::Retransmission { ssrc, sequence } };
         }
         let index = self.outgoing.iter().position(|outgoing| outgoing.as_ref().is_some_and(|o| o.ssrc == ssrc));
         let stream = index.and_then(|index| u32::try_from(index).ok()).map(StreamId);

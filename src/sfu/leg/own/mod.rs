@@ -2,10 +2,12 @@
 //!
 //! What it receives is opened packet by packet, numbered, asked for again where it is missing, and reported (`incoming`).
 //! What it sends is written and sealed at once; a packet that may be asked for again is remembered by reference, not
-//! copied (`outgoing`). It is deterministic: nothing is drawn, and nothing depends on the order of a hash. It has no
-//! estimator of its own: [`LegCommand::Ceiling`] is all that publishers are told.
+//! copied (`outgoing`). Where it is to estimate the way to the participant it numbers packets transport-wide and probes
+//! (`estimator`). It is deterministic: nothing is drawn, and nothing depends on the order of a hash. Publishers are told
+//! [`LegCommand::Ceiling`] and what arrived; estimating their way is theirs.
 
 mod cache;
+mod estimator;
 mod incoming;
 mod outgoing;
 mod reports;
@@ -20,6 +22,7 @@ use crate::rtp::ntp::Ntp;
 use crate::rtp::srtp::Session;
 use crate::sfu::room::{LegCommand, LegSetup, StreamId};
 use crate::transport::{End, Event, Factory, Output, Transport};
+use estimator::Estimator;
 use incoming::Receiving;
 use outgoing::Sending;
 use std::collections::{BTreeMap, VecDeque};
@@ -71,6 +74,7 @@ pub struct Leg {
     origin: Ntp,
     receiving: Receiving,
     sending: Sending,
+    estimator: Option<Box<Estimator>>,
     rtt: RoundTrip,
     next_report: Option<Instant>,
     /// Plain RTCP that goes out at the end of the input at hand.
@@ -109,6 +113,7 @@ impl Leg {
             origin: maker.origin,
             receiving: Receiving::new(extension_map(&setup.extensions)),
             sending: Sending::default(),
+            estimator: setup.estimates.then(|| Box::new(Estimator::new())),
             rtt: RoundTrip::default(),
             next_report: None,
             rtcp: Vec::new(),
@@ -134,8 +139,11 @@ impl Leg {
             LegCommand::StopSending(stream) => self.sending.remove(stream, &mut self.rtcp),
             LegCommand::Keyframe(track) => self.receiving.want_keyframe(track),
             LegCommand::Ceiling { track, rate } => self.receiving.set_ceiling(track, rate),
-            // Nothing here estimates yet.
-            LegCommand::Desire(_) => {}
+            LegCommand::Desire(rate) => {
+                if let Some(estimator) = &mut self.estimator {
+                    estimator.set_desired(now, rate);
+                }
+            }
             LegCommand::Close => return self.close(now),
         }
         self.flush(now);
@@ -176,9 +184,14 @@ impl Leg {
         if self.closed {
             return;
         }
-        let datagram = outgoing.write(Ntp::at(self.origin, now), srtp, sequence, packet).into();
+        let mut estimator = self.estimator.as_mut().filter(|_| outgoing.is_numbered());
+        let number = estimator.as_ref().map(|estimator| estimator.next_sequence());
+        let datagram = outgoing.write(Ntp::at(self.origin, now), srtp, (sequence, number), packet);
+        if let Some(estimator) = &mut estimator {
+            estimator.handle_sent(now, datagram.len());
+        }
         let sent = Sent::Media { stream, sequence: sequence as u16 };
-        self.outputs.push_back(LegOutput::Transmit { to, datagram, sent });
+        self.outputs.push_back(LegOutput::Transmit { to, datagram: datagram.into(), sent });
     }
 
     /// Time has passed.
@@ -194,6 +207,7 @@ impl Leg {
             self.next_report = Some(now + REPORT_EVERY);
             self.report(now);
         }
+        self.estimate(now);
         self.flush(now);
     }
 
@@ -203,8 +217,31 @@ impl Leg {
         if self.closed {
             return None;
         }
-        let timers = [self.transport.poll_timeout(), self.next_report, self.receiving.poll_timeout()];
+        // Without a way there it can send nothing, whatever is due.
+        let reached = self.srtp.is_some() && self.transport.peer().is_some();
+        let estimator = self.estimator.as_ref().filter(|_| reached).and_then(|estimator| estimator.poll_timeout());
+        let timers = [self.transport.poll_timeout(), self.next_report, self.receiving.poll_timeout(), estimator];
         timers.into_iter().flatten().min()
+    }
+
+    /// Sends the padding that is due, and tells the estimate when there is news of it.
+    fn estimate(&mut self, now: Instant) {
+        let (Some(estimator), Some(srtp), Some(to)) = (&mut self.estimator, &mut self.srtp, self.transport.peer())
+        else {
+            return;
+        };
+        estimator.handle_timeout(now);
+        while let Some((at, cluster)) = estimator.poll_padding(now) {
+            let ntp = Ntp::at(self.origin, now);
+            let Some(padding) = self.sending.pad(ntp, srtp, estimator.next_sequence()) else {
+                estimator.abandon_probes();
+                break;
+            };
+            estimator.handle_padding(at, padding.datagram.len(), cluster);
+            let sent = Sent::Padding { ssrc: padding.ssrc, sequence: padding.sequence };
+            self.outputs.push_back(LegOutput::Transmit { to, datagram: padding.datagram.into(), sent });
+        }
+        self.outputs.extend(estimator.poll_estimate().map(LegOutput::Estimate));
     }
 
     /// The next output; drain to `None` after every input.

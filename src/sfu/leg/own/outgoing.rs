@@ -5,7 +5,7 @@ use super::cache::Cache;
 use super::extension_map;
 use crate::clock::{Duration, Instant};
 use crate::conference::ReceiveParameters;
-use crate::rtp::extension::{AbsSendTime, ExtensionMap, Extensions};
+use crate::rtp::extension::{AbsSendTime, ExtensionKind, ExtensionMap, Extensions};
 use crate::rtp::header::{FIXED_LEN, Header, write_header};
 use crate::rtp::ntp::Ntp;
 use crate::rtp::rtcp::{self, SenderInfo};
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Two retransmissions of a packet are at least this far apart, however short the way is.
 const RESEND_AFTER: Duration = Duration::from_millis(20);
+/// Bytes of padding in a packet of a probe.
+const PADDING: usize = 255;
 /// An RTP time further back than this is another timeline's.
 const JUMP_SECONDS: i32 = 5;
 /// Room for header extensions: the values of all that subscribers are sent, without the mid.
@@ -107,6 +109,13 @@ impl Sending {
         self.streams.iter().flatten().next().map_or(1, |outgoing| outgoing.ssrc)
     }
 
+    /// A packet of padding for a probe, in the first stream of retransmissions whose packets are numbered; `None` where
+    /// there is none.
+    pub fn pad(&mut self, ntp: Ntp, srtp: &mut Session, number: u16) -> Option<Resent> {
+        let mut streams = self.streams.iter_mut().flatten().filter(|outgoing| outgoing.is_numbered());
+        streams.find_map(|outgoing| outgoing.pad(ntp, srtp, number))
+    }
+
     /// All streams.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Outgoing> {
         self.streams.iter_mut().flatten().map(|outgoing| &mut **outgoing)
@@ -141,8 +150,19 @@ impl Outgoing {
         })
     }
 
-    /// The sealed datagram of a packet.
-    pub fn write(&mut self, ntp: Ntp, srtp: &mut Session, sequence: u64, packet: &Arc<Packet>) -> Vec<u8> {
+    /// Whether its packets carry transport-wide numbers.
+    pub fn is_numbered(&self) -> bool {
+        self.extensions.id(ExtensionKind::TransportSequence).is_some()
+    }
+
+    /// The sealed datagram of a packet, under its number in the stream and in the transport.
+    pub fn write(
+        &mut self,
+        ntp: Ntp,
+        srtp: &mut Session,
+        (sequence, number): (u64, Option<u16>),
+        packet: &Arc<Packet>,
+    ) -> Vec<u8> {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
         if self.clock.is_none_or(|(newest, _)| self.is_newer(packet.rtp_time, newest)) {
@@ -151,7 +171,7 @@ impl Outgoing {
         if self.rtx.is_some() {
             self.cache.store(sequence, packet);
         }
-        self.datagram(ntp, srtp, (self.ssrc, self.payload_type, sequence), packet, None)
+        self.datagram((ntp, number), srtp, (self.ssrc, self.payload_type, sequence), packet, None)
     }
 
     /// Whether an RTP time begins a newer frame, or a timeline of its own: nothing is reordered that far.
@@ -164,7 +184,7 @@ impl Outgoing {
     pub fn resend(
         &mut self,
         now: Instant,
-        ntp: Ntp,
+        stamps: (Ntp, Option<u16>),
         srtp: &mut Session,
         round_trip: Option<Duration>,
         sequence: u16,
@@ -180,13 +200,35 @@ impl Outgoing {
         let rtx = self.rtx.as_mut()?;
         let source = (rtx.ssrc, rtx.payload_type, rtx.sequence);
         rtx.sequence += 1;
-        let datagram = self.datagram(ntp, srtp, source, &packet, Some(sequence));
+        let datagram = self.datagram(stamps, srtp, source, &packet, Some(sequence));
         Some(Resent { datagram, ssrc: source.0, sequence: source.2 as u16 })
+    }
+
+    /// Padding alone in the stream of retransmissions, as much as its count can say (RFC 3550 §5.1).
+    fn pad(&mut self, ntp: Ntp, srtp: &mut Session, number: u16) -> Option<Resent> {
+        let rtx = self.rtx.as_mut()?;
+        let sequence = rtx.sequence;
+        rtx.sequence += 1;
+        let (ssrc, payload_type) = (rtx.ssrc, rtx.payload_type);
+        let rtp_time = self.clock.map_or(0, |(rtp_time, _)| rtp_time);
+        let header = Header { marker: false, payload_type, sequence: sequence as u16, rtp_time, ssrc };
+        let values = Extensions {
+            abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
+            transport_sequence: Some(number),
+            ..Extensions::default()
+        };
+        let mut bytes = Vec::with_capacity(FIXED_LEN + EXTENSIONS_LEN + PADDING + srtp.profile().rtp_overhead());
+        write_header(&mut bytes, &header, &self.extensions, &values);
+        bytes[0] |= 0x20;
+        bytes.resize(bytes.len() + PADDING - 1, 0);
+        bytes.push(PADDING as u8);
+        srtp.tx.seal_rtp(&mut bytes, sequence);
+        Some(Resent { datagram: bytes, ssrc, sequence: sequence as u16 })
     }
 
     fn datagram(
         &self,
-        ntp: Ntp,
+        (ntp, transport_sequence): (Ntp, Option<u16>),
         srtp: &mut Session,
         (ssrc, payload_type, sequence): (u32, u8, u64),
         packet: &Packet,
@@ -202,6 +244,7 @@ impl Outgoing {
             Header { marker: packet.marker, payload_type, sequence: sequence as u16, rtp_time: packet.rtp_time, ssrc };
         let values = Extensions {
             mid,
+            transport_sequence,
             abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
             abs_capture_time: packet.capture_time,
             audio_level: packet.audio_level,

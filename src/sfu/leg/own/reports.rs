@@ -6,6 +6,7 @@ use crate::clock::Instant;
 use crate::rtp::ntp::Ntp;
 use crate::rtp::rtcp::{self, Packet, ReportBlock};
 use crate::sfu::room::StreamId;
+use crate::units::Bitrate;
 
 /// Most bytes of plain RTCP in one datagram: sealed it stays below 1,200.
 const COMPOUND_LEN: usize = 1_160;
@@ -53,8 +54,18 @@ impl Leg {
             }
             // Who leaves says so to the rooms; a stream that only stops is told by its packets.
             Packet::Bye(_) | Packet::Description(_) => {}
-            // There is no estimator on the way to subscribers.
-            Packet::Transport(_) | Packet::Remb(_) => {}
+            Packet::Transport(feedback) => {
+                if let Some(estimator) = &mut self.estimator {
+                    estimator.handle_feedback(now, &feedback);
+                    self.estimate(now);
+                }
+            }
+            Packet::Remb(remb) => {
+                if let Some(estimator) = &mut self.estimator {
+                    estimator.handle_remb(Bitrate(remb.rate));
+                    self.estimate(now);
+                }
+            }
             Packet::ExtendedReport { .. } | Packet::Unknown { .. } | Packet::Malformed(_) => {}
         }
     }
@@ -80,7 +91,12 @@ impl Leg {
         let (Some(srtp), Some(to)) = (&mut self.srtp, self.transport.peer()) else { return };
         let Some((_, outgoing)) = self.sending.of(media) else { return };
         let ntp = Ntp::at(self.origin, now);
-        if let Some(resent) = outgoing.resend(now, ntp, srtp, self.rtt.smoothed(), sequence) {
+        let mut estimator = self.estimator.as_mut().filter(|_| outgoing.is_numbered());
+        let number = estimator.as_ref().map(|estimator| estimator.next_sequence());
+        if let Some(resent) = outgoing.resend(now, (ntp, number), srtp, self.rtt.smoothed(), sequence) {
+            if let Some(estimator) = &mut estimator {
+                estimator.handle_sent(now, resent.datagram.len());
+            }
             let sent = Sent::Retransmission { ssrc: resent.ssrc, sequence: resent.sequence };
             self.outputs.push_back(LegOutput::Transmit { to, datagram: resent.datagram.into(), sent });
         }

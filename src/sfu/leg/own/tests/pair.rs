@@ -42,6 +42,11 @@ pub struct Peer {
     pub outputs: Vec<String>,
     pub packets: Vec<Arc<Packet>>,
     pub estimates: Vec<(Instant, Bitrate)>,
+    /// What arrived, where it is told; and when it is told next.
+    pub feedback: Option<(FeedbackBuilder, Instant)>,
+    /// Bit/s that the way down carries, and until when it is busy.
+    pub down_rate: Option<u64>,
+    down_free: Instant,
     extensions: ExtensionMap,
 }
 
@@ -111,7 +116,7 @@ pub fn received() -> ReceiveParameters {
 }
 
 impl Peer {
-    fn new(factory: &Factory, maker: &mut Maker, number: u16) -> Self {
+    fn new(factory: &Factory, maker: &mut Maker, number: u16, estimates: bool) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 5_000 + number));
         let now = Instant::ZERO;
         let mut transport = factory.transport(now, address, End::Participant, number.into()).expect("a host");
@@ -120,7 +125,7 @@ impl Peer {
             remote: transport.local_parameters(),
             codecs: vec![vp8()],
             extensions: extensions(),
-            estimates: false,
+            estimates,
         };
         let (leg, ours) = Leg::open(maker, now, &setup).expect("it opens");
         transport.connect(now, &ours, true, |_| true).expect("it begins");
@@ -140,6 +145,9 @@ impl Peer {
             outputs: vec![],
             packets: vec![],
             estimates: vec![],
+            feedback: estimates.then(|| (FeedbackBuilder::new(), Instant::ZERO)),
+            down_rate: None,
+            down_free: Instant::ZERO,
             extensions: extension_map(&extensions()),
         }
     }
@@ -175,6 +183,9 @@ impl Peer {
                 let opened = self.srtp.as_mut().expect("keys").rx.open_rtp(&mut bytes).expect("authentic");
                 let view = View::parse(&bytes).expect("RTP");
                 let values = self.extensions.read(&view);
+                if let Some(((feedback, _), number)) = self.feedback.as_mut().zip(values.transport_sequence) {
+                    feedback.record(number, now);
+                }
                 self.heard.push(Heard {
                     at: now,
                     header: view.header(),
@@ -193,7 +204,19 @@ impl Peer {
         }
     }
 
+    /// Tells what arrived, ten times a second.
+    fn feed_back(&mut self, now: Instant) {
+        let Some((feedback, due)) = self.feedback.as_mut().filter(|(_, due)| *due <= now) else { return };
+        *due = now + Duration::from_millis(100);
+        let mut compound = vec![];
+        rtcp::write_receiver_report(&mut compound, 9, &[]);
+        if self.srtp.is_some() && feedback.build(&mut compound, 9, SSRC) {
+            self.send_rtcp(now, compound);
+        }
+    }
+
     fn step(&mut self, now: Instant) {
+        self.feed_back(now);
         while self.up.front().is_some_and(|(at, _)| *at <= now) {
             let (_, bytes) = self.up.pop_front().expect("there is one");
             self.leg.handle_datagram(now, self.address, &bytes);
@@ -226,7 +249,9 @@ impl Peer {
                     self.sent_to.push(to);
                     self.sent.push(sent);
                     if !(self.lost_down)(&datagram) {
-                        self.down.push_back((now + DELAY, datagram.into()));
+                        let busy = self.down_rate.map_or(0, |rate| (datagram.len() as u64 + 28) * 8_000_000_000 / rate);
+                        self.down_free = self.down_free.max(now) + Duration::from_nanos(busy);
+                        self.down.push_back((self.down_free + DELAY, datagram.into()));
                     }
                 }
                 LegOutput::Packet(packet) => self.packets.push(packet),
@@ -243,13 +268,26 @@ impl Peer {
 impl Pair {
     /// Both connected, the publisher's stream expected and the subscriber's declared.
     pub fn new(factory: &Factory, ssrc: u32) -> Self {
+        Self::with(factory, ssrc, false)
+    }
+
+    /// The same with a subscriber whose way is estimated, and who tells what arrived.
+    pub fn estimating(factory: &Factory, ssrc: u32) -> Self {
+        Self::with(factory, ssrc, true)
+    }
+
+    fn with(factory: &Factory, ssrc: u32, estimates: bool) -> Self {
         let mut maker = Maker::new(factory.clone(), server(), server(), origin(), 1 << 63);
-        let (publisher, subscriber) = (Peer::new(factory, &mut maker, 1), Peer::new(factory, &mut maker, 2));
+        let (publisher, subscriber) =
+            (Peer::new(factory, &mut maker, 1, false), Peer::new(factory, &mut maker, 2, estimates));
         let (now, first) = (Instant::ZERO, 65_530);
         let mut pair = Self { now, publisher, subscriber, origin: origin(), first, base: None };
         let parameters = Box::new(published(ssrc));
         pair.publisher.leg.handle_command(pair.now, LegCommand::Receive { track: TRACK, parameters });
-        let parameters = Box::new(received());
+        let mut parameters = Box::new(received());
+        if estimates {
+            parameters.extensions = extensions();
+        }
         pair.subscriber.leg.handle_command(pair.now, LegCommand::Send { stream: STREAM, parameters });
         pair.run(Duration::from_secs(2));
         assert!(pair.publisher.srtp.is_some() && pair.subscriber.srtp.is_some(), "they connect");
