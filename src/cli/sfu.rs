@@ -44,6 +44,9 @@ pub struct SfuArgs {
     /// What participants' transports are made of: str0m, a WebRTC stack that throng did not write, or throng's own.
     #[arg(long, default_value = "str0m", value_name = "str0m|own", value_parser = leg)]
     leg: LegKind,
+    /// Estimate the way to each subscriber: number its packets transport-wide, ask it for feedback, and probe.
+    #[arg(long)]
+    estimates: bool,
     /// A seeded link of this network (a built-in one, or FILE.toml#name) on every subscriber's downlink; its loss is keyed by (seed, track,
     /// sequence), so that two receivers of one track lose the same packets.
     #[arg(long, value_name = "NETWORK")]
@@ -100,6 +103,7 @@ impl SfuArgs {
             seed: self.seed,
             egress,
             leg: self.leg,
+            estimates: self.estimates,
             misroute_every: self.inject_misroute,
         })
     }

@@ -1,6 +1,7 @@
 //! What a leg receives: which stream a packet belongs to, and the RTCP that its streams ask for.
 
 use super::recovery::Back;
+use super::remb::Limit;
 use super::shared::Shared;
 use super::story::Snapshot;
 use super::turn::Turn;
@@ -78,6 +79,7 @@ pub(super) struct Received {
     /// Announced without an SSRC: matched by mid, then by payload type.
     unmatched: Vec<ReceiveParameters>,
     round_trip: Option<Duration>,
+    limit: Limit,
     /// Packets received and opened since the last flush.
     seen: u64,
     opened: u64,
@@ -102,11 +104,12 @@ impl Received {
 
     /// When a stream has something to do by itself.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.dues.iter().copied().flatten().min()
+        self.dues.iter().copied().flatten().chain(self.limit.poll_timeout()).min()
     }
 
     pub fn set_round_trip(&mut self, rtt: Duration) {
         self.round_trip = Some(rtt);
+        self.limit.set_round_trip(rtt);
         for incoming in &mut self.streams {
             incoming.stream.set_rtt(rtt);
         }
@@ -190,6 +193,7 @@ impl Received {
                 let _ = extensions.set(kind, id);
             }
         }
+        self.limit.expect(&parameters, &extensions, ssrc);
         let name = stream_name(shared, &parameters, publisher, media);
         let rtx_ssrc = parameters.rtx_ssrc;
         let index = self.place(Incoming {
@@ -269,12 +273,14 @@ impl Received {
         times: (Instant, Instant),
         bytes: &mut [u8],
     ) -> Option<u16> {
+        let bytes_len = bytes.len();
         let view = View::parse(bytes)?;
         let (index, is_rtx) = match self.by_ssrc.get(&view.ssrc()) {
             Some(&known) => known,
             None => self.match_ssrc(turn, &view)?,
         };
         let incoming = &mut self.streams[usize::from(index)];
+        self.limit.handle_packet(times.0, &view, &incoming.extensions, bytes_len);
         let (header, padded, clear) = (view.header(), view.has_padding(), view.payload_ciphertext().len());
         let extension = |kind| incoming.extensions.id(kind).and_then(|id| view.extension(id));
         let transport = extension(ExtensionKind::TransportSequence);
@@ -286,7 +292,6 @@ impl Received {
         self.descriptor.clear();
         self.descriptor.extend_from_slice(described.unwrap_or_default());
         self.seen += 1;
-        let wire_bytes = bytes.len();
         // What cannot be followed without opening it is opened: the first packet of an SSRC, or one after a long gap.
         let open = incoming.stream.wants_payload(&header, padded, is_rtx)
             || srtp.rx.skip_rtp(header.ssrc, header.sequence) == Skipped::Unfollowed;
@@ -313,7 +318,7 @@ impl Received {
             marker: header.marker,
             payload,
             payload_bytes: payload.map_or_else(|| clear.saturating_sub(srtp.profile().rtp_overhead()), <[u8]>::len),
-            wire_bytes,
+            wire_bytes: bytes_len,
             descriptor: (!self.descriptor.is_empty()).then_some(self.descriptor.as_slice()),
             red: incoming.is_red(header.payload_type),
             rtx: false,
@@ -348,6 +353,7 @@ impl Received {
                 *due = incoming.stream.poll_timeout();
             }
         }
+        self.limit.write(turn.now, self.sender, &mut self.rtcp);
     }
 
     /// Reception reports, one a stream that receives.
@@ -363,6 +369,7 @@ impl Received {
             if !incoming.ended && incoming.parameters.track.as_ref().is_some_and(&ended) {
                 finish_stream(turn, incoming, &mut self.firsts);
                 self.by_ssrc.retain(|_, (of, _)| usize::from(*of) != index);
+                self.limit.forget(incoming.ssrc);
             }
         }
         self.unmatched.retain(|parameters| !parameters.track.as_ref().is_some_and(&ended));

@@ -20,6 +20,7 @@ mod leg_send;
 mod network;
 mod parting;
 mod recovery;
+mod remb;
 mod session;
 mod session_acts;
 mod session_choice;

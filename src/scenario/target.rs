@@ -10,7 +10,19 @@ use std::fmt;
 pub(crate) static TARGET: Shape = Shape {
     name: "Target",
     keys: &[
-        "adapter", "url", "whip", "whep", "auth", "quirks", "ice", "workers", "leg", "egress", "service", "process",
+        "adapter",
+        "url",
+        "whip",
+        "whep",
+        "auth",
+        "quirks",
+        "ice",
+        "workers",
+        "leg",
+        "estimates",
+        "egress",
+        "service",
+        "process",
     ],
     refused: &[
         ("policy", "policies of the reference SFU are not built yet"),
@@ -59,6 +71,8 @@ pub struct ReferencePlan {
     pub workers: usize,
     /// What the SFU's legs are made of.
     pub leg: LegKind,
+    /// Whether the SFU estimates the way to each subscriber.
+    pub estimates: bool,
     /// A seeded network on every subscriber's downlink, inside the SFU: built-in profile or `FILE.toml#name`.
     pub egress: Option<String>,
     /// Seed of `egress`: the run's.
@@ -178,6 +192,7 @@ pub(crate) fn read(root: &Section<'_>, environment: Environment<'_>, seed: u64) 
         Family::Reference => AdapterPlan::Reference(ReferencePlan {
             workers: section.integer("workers", 0..=1024).unwrap_or(0) as usize,
             leg: section.choice("leg", &LegKind::ALL.map(|kind| (kind.name(), kind)), &[]).unwrap_or_default(),
+            estimates: section.bool("estimates").unwrap_or(false),
             egress: section.text("egress", "write a built-in profile or \"FILE.toml#name\"").map(str::to_owned),
             egress_seed: seed,
             service: read_service(&section),
@@ -196,11 +211,12 @@ pub(crate) fn read(root: &Section<'_>, environment: Environment<'_>, seed: u64) 
 /// A key of another adapter would be ignored, so it is refused.
 fn refuse_foreign_keys(section: &Section<'_>, family: Family) {
     let (name, own): (&str, &[&str]) = match family {
-        Family::Reference => ("reference", &["workers", "leg", "egress", "service"]),
+        Family::Reference => ("reference", &["workers", "leg", "estimates", "egress", "service"]),
         Family::Room => ("room", &["url", "process"]),
         Family::WhipWhep => ("whip-whep", &["whip", "whep", "auth", "quirks", "process"]),
     };
-    for key in ["url", "whip", "whep", "auth", "quirks", "workers", "leg", "egress", "service", "process"] {
+    for key in ["url", "whip", "whep", "auth", "quirks", "workers", "leg", "estimates", "egress", "service", "process"]
+    {
         if section.has(key) && !own.contains(&key) {
             let help = match (family, key) {
                 (Family::WhipWhep, "url") => {

@@ -56,6 +56,8 @@ pub struct ServeOptions {
     pub egress: Option<Egress>,
     /// What participants' transports are made of.
     pub leg: LegKind,
+    /// Whether the way to each subscriber is estimated.
+    pub estimates: bool,
     /// A fault for tests: every so many packets one of another room goes out in a packet's place; 0 for never.
     pub misroute_every: u32,
 }
@@ -123,7 +125,7 @@ impl Server {
             let config = RoomsConfig {
                 limits: options.limits,
                 ceiling: options.ceiling,
-                estimates: false,
+                estimates: options.estimates,
                 seed: Seed::new(options.seed).indexed("worker", index as u64),
             };
             let error = |error| ServeError::Listen { address: any_port, error };

@@ -33,6 +33,7 @@ fn options() -> ServeOptions {
         ceiling: Bitrate::from_kbps(2_500),
         seed: 1,
         egress: None,
+        estimates: false,
         leg: LegKind::default(),
         misroute_every: 0,
     }

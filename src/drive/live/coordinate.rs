@@ -144,8 +144,8 @@ pub(super) fn start_target(
         }
         (None, AdapterPlan::Reference(reference)) => {
             let egress = reference.egress.clone().map(|network| (network, reference.egress_seed));
-            let spawn =
-                ReferenceSpawn { workers: reference.workers, leg: reference.leg, egress, addresses, cores: Vec::new() };
+            let (workers, leg, estimates) = (reference.workers, reference.leg, reference.estimates);
+            let spawn = ReferenceSpawn { workers, leg, estimates, egress, addresses, cores: Vec::new() };
             Target::reference(&spawn, patience(START))
         }
         (None, AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_)) => return Ok(None),

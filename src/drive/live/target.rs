@@ -53,6 +53,8 @@ pub struct ReferenceSpawn {
     pub workers: usize,
     /// What its legs are made of.
     pub leg: LegKind,
+    /// Whether it estimates the way to each subscriber.
+    pub estimates: bool,
     /// A network on every subscriber's downlink and its seed.
     pub egress: Option<(String, u64)>,
     /// Addresses to serve at: those of one that was killed. Free ones without it.
@@ -132,6 +134,9 @@ impl Target {
             command.args(["--workers", &spawn.workers.to_string()]);
         }
         command.args(["--leg", spawn.leg.name()]);
+        if spawn.estimates {
+            command.arg("--estimates");
+        }
         if let Some((network, seed)) = &spawn.egress {
             command.args(["--egress", network, "--seed", &seed.to_string()]);
         }

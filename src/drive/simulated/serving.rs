@@ -42,6 +42,8 @@ pub(super) struct Setup {
     pub seed: Seed,
     /// Wall-clock time at the start of the run.
     pub ntp_origin: Ntp,
+    /// Whether it estimates the way to each subscriber.
+    pub estimates: bool,
     /// What packets cost it.
     pub service: ServicePlan,
 }
@@ -97,11 +99,11 @@ pub(super) struct Serving {
 impl Serving {
     /// Nobody is in it. `life` is how often it was started before: another one draws other numbers.
     pub fn new(setup: Setup, life: u64) -> Self {
-        let Setup { participants, seed, ntp_origin, service } = setup;
+        let Setup { participants, seed, ntp_origin, estimates, service } = setup;
         let legs = LEGS | life << LIFE_SHIFT;
         Self {
             maker: Maker::Own(own::Maker::new(Factory::Modelled, address::SFU, address::SFU, ntp_origin, legs)),
-            rooms: rooms(seed, life),
+            rooms: rooms(seed, life, estimates),
             legs: Vec::new(),
             timers: Timers::default(),
             routes: vec![Vec::new(); participants],
@@ -421,9 +423,9 @@ impl Serving {
     }
 }
 
-fn rooms(seed: Seed, life: u64) -> Rooms {
+fn rooms(seed: Seed, life: u64, estimates: bool) -> Rooms {
     let config =
-        RoomsConfig { limits: Limits::default(), ceiling: CEILING, estimates: false, seed: seed.indexed("life", life) };
+        RoomsConfig { limits: Limits::default(), ceiling: CEILING, estimates, seed: seed.indexed("life", life) };
     Rooms::new(config, Arc::new(Census::default()))
 }
 

@@ -72,12 +72,12 @@ impl World {
             }
         }
         arrivals.sort_unstable_by(|a, b| b.cmp(a));
-        let service = match &plan.target.adapter {
-            AdapterPlan::Reference(reference) => reference.service,
-            AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_) => ServicePlan::default(),
+        let (service, estimates) = match &plan.target.adapter {
+            AdapterPlan::Reference(reference) => (reference.service, reference.estimates),
+            AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_) => (ServicePlan::default(), false),
         };
         let seed = Seed::new(plan.seed).child("simulated sfu").indexed("island", number);
-        let setup = Setup { participants: members.len(), seed, ntp_origin: shared.ntp_origin, service };
+        let setup = Setup { participants: members.len(), seed, ntp_origin: shared.ntp_origin, estimates, service };
         let closed = Closed::of(plan);
         let told = members.iter().position(|member| Some(*member) == story_of);
         Self {

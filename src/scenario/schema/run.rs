@@ -85,6 +85,10 @@ pub struct Target {
     /// write, or throng's `own`.
     #[schemars(extend("default" = "str0m"))]
     pub leg: Option<Leg>,
+    /// `reference`: whether it estimates the way to each subscriber: packets are numbered transport-wide, subscribers give
+    /// feedback, and padding probes the way.
+    #[schemars(extend("default" = false))]
+    pub estimates: Option<bool>,
     /// `reference`: a seeded network on every subscriber's downlink inside the SFU: a built-in profile or
     /// `FILE.toml#name`, relative to this file.
     pub egress: Option<String>,
