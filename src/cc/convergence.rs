@@ -32,14 +32,22 @@ pub struct Convergence {
 
 impl Convergence {
     /// A second has ended at `now` in which `sent` was sent over a path that carries `capacity`, or as much as is wanted.
-    /// `None` where nothing limits the flow.
-    pub fn handle_second(&mut self, now: Instant, sent: Bitrate, capacity: Bitrate) -> Option<Second> {
+    /// First, where the path stepped before the flow had followed the step before, how long that one had been waited for.
+    /// The second is `None` where the path carries nothing.
+    pub fn handle_second(
+        &mut self,
+        now: Instant,
+        sent: Bitrate,
+        capacity: Bitrate,
+    ) -> (Option<Duration>, Option<Second>) {
         if capacity.bps() == 0 {
-            return None;
+            return (None, None);
         }
         let second = now.saturating_sub(Duration::from_secs(1));
         let moved = |before: Bitrate| (before.bps() as f64 / capacity.bps() as f64 - 1.0).abs() > STEP;
+        let mut given_up = None;
         if self.capacity.is_none_or(moved) {
+            given_up = self.open(second);
             (self.stepped, self.within, self.done) = (second, 0, false);
             self.capacity = Some(capacity);
         }
@@ -50,7 +58,7 @@ impl Convergence {
             self.done = true;
             now.saturating_since(self.stepped).saturating_sub(Duration::from_secs(SECONDS.into()))
         });
-        Some(Second { utilisation, overshoot: (utilisation - 1.0).max(0.0), converged })
+        (given_up, Some(Second { utilisation, overshoot: (utilisation - 1.0).max(0.0), converged }))
     }
 
     /// The step that has not been followed yet: how long ago it was. To be told at the end, as what took at least so long.
@@ -75,8 +83,8 @@ mod tests {
         let mut convergence = Convergence::default();
         let seconds = (1..).zip(sent).filter_map(|(at, &(sent, capacity))| {
             let (sent, capacity) = (Bitrate::from_kbps(sent), Bitrate::from_kbps(capacity));
-            let second = convergence.handle_second(Instant::from_secs(at), sent, capacity)?;
-            Some((at, second.converged?.as_secs()))
+            let (_, second) = convergence.handle_second(Instant::from_secs(at), sent, capacity);
+            Some((at, second?.converged?.as_secs()))
         });
         seconds.collect()
     }
@@ -93,12 +101,17 @@ mod tests {
     #[test]
     fn a_second_says_how_full_and_how_overfull_the_path_was() {
         let mut convergence = Convergence::default();
-        let second = convergence.handle_second(Instant::from_secs(1), Bitrate(1_250), Bitrate(1_000)).expect("limited");
-        assert_eq!((second.utilisation, second.overshoot), (1.25, 0.25));
-        let second = convergence.handle_second(Instant::from_secs(2), Bitrate(500), Bitrate(1_000)).expect("limited");
-        assert_eq!((second.utilisation, second.overshoot), (0.5, 0.0));
-        assert_eq!(convergence.open(Instant::from_secs(9)), Some(Duration::from_secs(9)));
-        assert_eq!(convergence.handle_second(Instant::from_secs(3), Bitrate(1), Bitrate(0)), None);
+        let mut second = |at, sent, capacity| {
+            let (given_up, second) =
+                convergence.handle_second(Instant::from_secs(at), Bitrate(sent), Bitrate(capacity));
+            (given_up, second.map(|second| (second.utilisation, second.overshoot)))
+        };
+        assert_eq!(second(1, 1_250, 1_000), (None, Some((1.25, 0.25))));
+        assert_eq!(second(2, 500, 1_000), (None, Some((0.5, 0.0))));
+        assert_eq!(second(3, 1, 0), (None, None), "a path that carries nothing is not followed");
+        let given_up = Duration::from_secs(3);
+        assert_eq!(second(4, 500, 500), (Some(given_up), Some((1.0, 0.0))), "a step that nobody followed in time");
+        assert_eq!(convergence.open(Instant::from_secs(9)), Some(Duration::from_secs(6)));
     }
 
     #[test]

@@ -9,12 +9,13 @@ use super::leg::Leg;
 use super::leg_send::send_at;
 use super::network::Network;
 use super::turn::Turn;
-use crate::cc::{self, ClusterId, DATAGRAM_OVERHEAD, Pacer, Sender};
+use crate::cc::{self, ClusterId, Convergence, DATAGRAM_OVERHEAD, Pacer, Sender};
 use crate::clock::{Duration, Instant};
 use crate::metrics::catalog::Metric;
 use crate::participant::Outgoing;
 use crate::rtp::twcc::Feedback;
 use crate::units::Bitrate;
+use netem::Serialiser;
 use std::collections::VecDeque;
 
 /// How often it is seen what goes beside the encoders' media.
@@ -44,6 +45,11 @@ pub(super) struct Congestion {
     /// Bytes of both since the second began.
     bytes: (u64, u64),
     next_second: Instant,
+    /// All bytes that left since the second began.
+    sent: u64,
+    /// Bit/s that would leave if the path allowed everything.
+    wanted: f64,
+    convergence: Convergence,
     /// What was sent again within the last window.
     resent: VecDeque<(Instant, u32)>,
 }
@@ -92,6 +98,7 @@ impl Congestion {
     }
 
     fn tally(&mut self, packet: &Outgoing, bytes: u32, controlled: bool) {
+        self.sent += u64::from(bytes);
         if packet.rtx_of.is_some() || packet.again.is_some() {
             self.bytes.1 += u64::from(bytes);
         } else if packet.padding {
@@ -137,6 +144,9 @@ impl Leg {
             again: 0.0,
             bytes: (0, 0),
             next_second: turn.now + SECOND,
+            sent: 0,
+            wanted: beside + wanted,
+            convergence: Convergence::default(),
             resent: VecDeque::new(),
         }));
         // Frames are made when they are due: the pacer decides when they leave.
@@ -235,6 +245,39 @@ impl Leg {
         send_at(at, self, turn, network, UpLoad::Media(packet));
     }
 
+    /// A second has ended at `at`: what it was like.
+    fn end_second(&mut self, turn: &mut Turn<'_>, network: &Network, at: Instant) {
+        let Some(congestion) = &mut self.congestion else { return };
+        congestion.end_second();
+        let sent = std::mem::take(&mut congestion.sent) as f64 * 8.0;
+        let target: u64 = self.publications.iter().filter(|one| one.bounds().is_some()).map(|o| o.target().bps()).sum();
+        // What happened in the second is due within it.
+        let due = at.saturating_sub(Duration::from_nanos(1));
+        turn.sample(Metric::BweEstimate, None, due, congestion.sender.estimate().bps() as f64);
+        turn.sample(Metric::BweTarget, None, due, target as f64);
+        let config = network.up.config();
+        let Some(rate) = config.rate.filter(|_| config.serialiser == Serialiser::Steady) else { return };
+        turn.sample(Metric::BweCapacity, None, due, rate as f64);
+        let may = Bitrate((rate as f64).min(congestion.wanted) as u64);
+        let (stepped, second) = congestion.convergence.handle_second(at, Bitrate(sent as u64), may);
+        if let Some(waited) = stepped {
+            turn.censor(Metric::BweConvergence, due, waited);
+        }
+        let Some(second) = second else { return };
+        turn.sample(Metric::BweUtil, None, due, second.utilisation);
+        turn.sample(Metric::BweOvershoot, None, due, second.overshoot);
+        if let Some(took) = second.converged {
+            turn.record(Metric::BweConvergence, None, due, took);
+        }
+    }
+
+    /// What has not converged by the end never does.
+    pub(super) fn finish_congestion(&mut self, turn: &mut Turn<'_>) {
+        if let Some(waited) = self.congestion.take().and_then(|congestion| congestion.convergence.open(turn.now)) {
+            turn.censor(Metric::BweConvergence, turn.now, waited);
+        }
+    }
+
     /// Time has passed.
     pub(super) fn handle_congestion_timeout(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
         let now = turn.now;
@@ -242,8 +285,8 @@ impl Leg {
         if congestion.sender.poll_timeout().is_some_and(|at| at <= now) {
             congestion.sender.handle_timeout(now);
         }
-        while congestion.next_second <= now {
-            congestion.end_second();
+        while let Some(at) = self.congestion.as_ref().map(|one| one.next_second).filter(|at| *at <= now) {
+            self.end_second(turn, network, at);
         }
         self.set_targets(now);
         self.pace(turn, network, now);

@@ -404,6 +404,7 @@ impl Leg {
         }
         self.stirred = true;
         self.received.finish(turn);
+        self.finish_congestion(turn);
         if self.srtp.is_some() && !turn.barrier.silent {
             let mut bytes = Vec::new();
             let mut ssrcs: Vec<u32> = self.publications.iter().map(|publication| publication.parameters.ssrc).collect();

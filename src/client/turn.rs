@@ -54,6 +54,18 @@ impl Turn<'_> {
         self.sink.recorder.record(metric, key, value.as_secs_f64());
     }
 
+    /// Records a value of another unit than time that was due at `due`.
+    pub fn sample(&mut self, metric: Metric, media: Option<u16>, due: Instant, value: f64) {
+        let key = self.key(media, due);
+        self.sink.recorder.record(metric, key, value);
+    }
+
+    /// Records that something due at `due` had waited for so long, and was still open.
+    pub fn censor(&mut self, metric: Metric, due: Instant, waited: Duration) {
+        let key = self.key(None, due);
+        self.sink.recorder.record_censored(metric, key, waited.as_secs_f64());
+    }
+
     /// Counts.
     pub fn count(&mut self, metric: Metric, media: Option<u16>, due: Instant, n: u64) {
         if n > 0 {

@@ -46,6 +46,8 @@ pub enum Unit {
     PerSecond,
     /// An opinion score, 1..=5.
     Score,
+    /// Bits per second.
+    BitsPerSecond,
 }
 
 impl Unit {
@@ -59,6 +61,7 @@ impl Unit {
             Self::Share => "ratio",
             Self::PerSecond => "1/s",
             Self::Score => "score",
+            Self::BitsPerSecond => "bit/s",
         }
     }
 
@@ -68,7 +71,7 @@ impl Unit {
         match self {
             Self::Seconds | Self::Share => 1e-6,
             Self::PerSecond | Self::Score => 1e-3,
-            Self::Count | Self::Bytes => 1.0,
+            Self::Count | Self::Bytes | Self::BitsPerSecond => 1.0,
         }
     }
 }
@@ -151,6 +154,12 @@ pub enum Metric {
     VideoSubscribeWait,
     VideoKeyframeWait,
     VideoBlack,
+    BweEstimate,
+    BweTarget,
+    BweCapacity,
+    BweUtil,
+    BweOvershoot,
+    BweConvergence,
     DelayTransport,
     DelayFrame,
     DelayE2e,
@@ -273,6 +282,12 @@ pub const CATALOG: &[Spec] = &[
     spec(Metric::VideoSubscribeWait, "video.subscribe_wait", Kind::Trend, Unit::Seconds, "From a request to receive a video track until its first decodable frame: a tile that is opened, a page that is flipped. What was given up, or over, before that is censored; muted tracks are left out.", None),
     spec(Metric::VideoKeyframeWait, "video.keyframe_wait", Kind::Trend, Unit::Seconds, "From the first picture loss indication until the keyframe that answered it.", None),
     spec(Metric::VideoBlack, "video.black", Kind::Counter, Unit::Count, "Video streams that were subscribed to and published, and had no decodable frame within the deadline.", None),
+    spec(Metric::BweEstimate, "bwe.estimate", Kind::Trend, Unit::BitsPerSecond, "What a publisher under congestion control estimates its uplink to carry, datagrams' headers included, one sample a second.", None),
+    spec(Metric::BweTarget, "bwe.target", Kind::Trend, Unit::BitsPerSecond, "What the encoders that follow that estimate aim at together, headers not counted, one sample a second.", None),
+    spec(Metric::BweCapacity, "bwe.capacity", Kind::Trend, Unit::BitsPerSecond, "What that uplink carries, as it is emulated, one sample a second; none where it has no steady rate.", None),
+    spec(Metric::BweUtil, "bwe.util", Kind::Trend, Unit::Share, "What that publisher sent in a second, headers included, over what its uplink carries or, where that is less, the publisher would send at most (RFC 8868).", None),
+    spec(Metric::BweOvershoot, "bwe.overshoot", Kind::Trend, Unit::Share, "How far beyond that it sent, as a share of it; 0 in a second that stayed within.", None),
+    spec(Metric::BweConvergence, "bwe.convergence", Kind::Trend, Unit::Seconds, "From a step of the uplink's rate, or the first packet, until bwe.util stayed within 80 % and 105 % for 5 s (RFC 8868). What had not converged when the next step, or the end, came is censored.", None),
     spec(Metric::DelayTransport, "delay.transport", Kind::Trend, Unit::Seconds, "From the first packet of a frame leaving the publisher's network until the last one arrived.", None),
     spec(Metric::DelayFrame, "delay.frame", Kind::Trend, Unit::Seconds, "From when a frame was due at the publisher until it was decodable at the subscriber (audio: received).", None),
     spec(Metric::DelayE2e, "delay.e2e", Kind::Trend, Unit::Seconds, "From when a frame was due until it would be shown by an adaptive playout: p95 of the last 10 s of frame delay, order kept.", None),

@@ -16,13 +16,13 @@ pub const DIGITS: u8 = 3;
 
 /// The largest whole value that a histogram of `unit` holds; larger ones are counted there, and as out of range.
 ///
-/// An hour, 10⁹ pieces, a terabyte, a share of 1,000, a million a second, a score of 10.
+/// An hour, 10⁹ pieces, a terabyte, a share of 1,000, a million a second, a score of 10, a terabit a second.
 #[must_use]
 pub const fn bound(unit: Unit) -> u64 {
     match unit {
         Unit::Seconds => 3_600_000_000,
         Unit::Count | Unit::Share | Unit::PerSecond => 1_000_000_000,
-        Unit::Bytes => 1_000_000_000_000,
+        Unit::Bytes | Unit::BitsPerSecond => 1_000_000_000_000,
         Unit::Score => 10_000,
     }
 }
@@ -33,7 +33,7 @@ pub const fn per_unit(unit: Unit) -> f64 {
     match unit {
         Unit::Seconds | Unit::Share => 1e6,
         Unit::PerSecond | Unit::Score => 1e3,
-        Unit::Count | Unit::Bytes => 1.0,
+        Unit::Count | Unit::Bytes | Unit::BitsPerSecond => 1.0,
     }
 }
 

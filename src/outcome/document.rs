@@ -301,7 +301,7 @@ pub struct LinkOutcome {
     pub participant: u32,
     /// `up` or `down`, seen from the participant.
     pub direction: String,
-    /// `media`, `rtx`, `rtcp`, `stun`, `dtls` or `other`.
+    /// `media`, `rtx`, `rtcp`, `stun`, `dtls`, `other` or `probe`.
     pub class: String,
     /// Handed to the link.
     pub offered: u64,

@@ -95,6 +95,15 @@ pub fn bytes(value: f64) -> String {
     }
 }
 
+/// A rate in kbit/s or Mbit/s.
+#[must_use]
+pub fn bits(value: f64) -> String {
+    match value {
+        v if v >= 1e6 => format!("{}{THIN}Mbit/s", significant(v / 1e6, 2)),
+        v => format!("{}{THIN}kbit/s", significant(v / 1e3, 1)),
+    }
+}
+
 /// A count, exact below ten million.
 #[must_use]
 pub fn count(value: u64) -> String {

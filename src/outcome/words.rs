@@ -1,6 +1,6 @@
 //! Values with their units as people read them in sentences and on the console; their digits are `number`'s.
 
-use super::number::{bytes, percent, plain, seconds};
+use super::number::{bits, bytes, percent, plain, seconds};
 
 /// A value of a metric's unit (`Unit::name`): `237 ms`, `1.90 s`, `2.53 %`, `1,500`, `418 MiB`.
 #[must_use]
@@ -10,6 +10,7 @@ pub fn readable(value: f64, unit: &str) -> String {
         "ratio" => plain(&percent(value)),
         "B" => plain(&bytes(value)),
         "1/s" => format!("{} per s", digits(value)),
+        "bit/s" => plain(&bits(value)),
         _ => digits(value),
     }
 }
@@ -24,6 +25,8 @@ pub fn exact(value: f64, unit: &str) -> String {
         "B" if value.abs() >= 1_048_576.0 => (value / 1_048_576.0, " MiB"),
         "B" => (value, " B"),
         "1/s" => (value, " per s"),
+        "bit/s" if value.abs() >= 1e6 => (value / 1e6, " Mbit/s"),
+        "bit/s" => (value / 1e3, " kbit/s"),
         _ => (value, ""),
     };
     // A millionth is finer than anyone writes, and coarser than what the multiplication leaves behind.

@@ -56,6 +56,8 @@ pub struct Figures {
     pub time: Figure,
     /// Who spoke; `None` where nobody's voice was kept.
     pub speakers: Option<Figure>,
+    /// Estimates of congestion control beside capacity; `None` where nothing was under it.
+    pub congestion: Option<Figure>,
     /// Frame delay over time.
     pub heat: Figure,
     /// Six measures by network.
@@ -100,6 +102,12 @@ impl Figures {
                 Figure::both("over-time", &title, FULL, |w| strips::strips(times, w, &list))
             },
             speakers: of_speakers(facts),
+            congestion: {
+                let list = views::congestion(facts);
+                let title =
+                    "Estimated rate, encoders' target and the uplink's capacity over the run, and how full it was";
+                (!list.is_empty()).then(|| Figure::both("congestion", title, FULL, |w| strips::strips(times, w, &list)))
+            },
             heat: Figure::both("frame-delay", "Frame delay of all frames over the run", FULL, |w| heat::heat(facts, w)),
             networks: group(By::Network),
             populations: group(By::Population),
@@ -122,6 +130,7 @@ impl Figures {
             .iter()
             .chain([&self.phases, &self.percentiles, &self.time])
             .chain(&self.speakers)
+            .chain(&self.congestion)
             .chain([&self.heat])
             .chain(&self.networks)
             .chain(&self.populations)

@@ -2,7 +2,7 @@
 //! shares. It does not choose what is shown.
 
 use crate::metrics::catalog::Metric;
-pub use crate::outcome::number::{THIN, bytes, count, count_of, decimals, fixed, percent, seconds, significant};
+pub use crate::outcome::number::{THIN, bits, bytes, count, count_of, decimals, fixed, percent, seconds, significant};
 
 /// What a value is measured in, and so how it is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +21,8 @@ pub enum Quantity {
     Bytes,
     /// 1..=5.
     Score,
+    /// Bits a second, written in kbit/s or Mbit/s.
+    Bits,
 }
 
 impl Quantity {
@@ -37,6 +39,7 @@ impl Quantity {
             "B" => Self::Bytes,
             "1/s" => Self::PerSecond,
             "score" => Self::Score,
+            "bit/s" => Self::Bits,
             _ => Self::Count,
         }
     }
@@ -62,6 +65,7 @@ impl Quantity {
             Self::PerSecond => format!("{}{THIN}/s", significant(value, 2)),
             Self::Bytes => bytes(value),
             Self::Score => fixed(value, 2),
+            Self::Bits => bits(value),
         }
     }
 }

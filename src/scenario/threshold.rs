@@ -7,7 +7,7 @@ use super::section::{Section, Shape};
 use super::suggest::instead;
 use crate::clock::Duration;
 use crate::metrics::catalog::{CATALOG, Kind, Metric, Unit};
-use crate::units::{Bytes, parse_duration};
+use crate::units::{Bitrate, Bytes, parse_duration};
 use std::collections::BTreeMap;
 
 pub(crate) static THRESHOLD: Shape = Shape {
@@ -354,6 +354,9 @@ fn parse_limit(metric: Metric, aggregate: Aggregate, text: &str) -> Result<f64, 
             (parse_duration(text).map(|duration| duration.as_secs_f64()), "a duration with its unit, as in \"200ms\"")
         }
         (_, Unit::Bytes) => (Bytes::parse(text).map(|bytes| bytes.0 as f64), "a size with its unit, as in \"64MiB\""),
+        (_, Unit::BitsPerSecond) => {
+            (Bitrate::parse(text).map(|rate| rate.bps() as f64), "a rate with its unit, as in \"800kbps\"")
+        }
         (_, Unit::Share) => {
             let percent = text.strip_suffix('%').map(|text| hundredths(text.trim()));
             (percent.unwrap_or_else(|| number(text)), "a ratio, as in \"0.01\" or \"1%\"")

@@ -1,5 +1,6 @@
 //! `report.html`: one file, nothing fetched, no script, light and dark, wide and narrow, screen and paper.
 
+mod congestion;
 mod faults;
 mod first;
 mod generator;
@@ -22,10 +23,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 /// Sections with their names in the navigation.
-const SECTIONS: [(&str, &str); 15] = [
+const SECTIONS: [(&str, &str); 16] = [
     ("seeds", "Seeds"),
     ("joins", "Joins"),
     ("time", "Over time"),
+    ("congestion", "Congestion control"),
     ("faults", "Faults"),
     ("speakers", "Who spoke"),
     ("delay", "Delay"),
@@ -59,6 +61,7 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                     @if !outcome.seeds.is_empty() { (seeds::seeds(facts)) }
                     (joins::joins(facts, figures))
                     (time::over_time(facts, figures))
+                    @if let Some(plot) = &figures.congestion { (congestion::congestion(facts, plot)) }
                     (faults::faults(facts))
                     (speakers::speakers(facts, figures))
                     (time::delay(facts, figures))
@@ -110,6 +113,7 @@ fn navigation(early: bool, outcome: &Outcome, figures: &Figures) -> Markup {
         "seeds" => !outcome.seeds.is_empty(),
         "faults" => !outcome.faults.is_empty(),
         "speakers" => figures.speakers.is_some(),
+        "congestion" => figures.congestion.is_some(),
         _ => true,
     };
     let there = SECTIONS.iter().filter(|(id, _)| there(id));

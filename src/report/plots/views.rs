@@ -20,6 +20,33 @@ const PLAIN: Strip = Strip {
 };
 const MIB: f64 = 1.0 / 1_048_576.0;
 
+/// What publishers under congestion control estimated beside what their uplinks carried, and how full these were; nothing
+/// where nobody was.
+#[must_use]
+pub fn congestion(facts: &Facts) -> Vec<Strip> {
+    let half = |metric, factor| {
+        let [line] = quantiles(facts.outcome, metric, [0.5], factor);
+        line
+    };
+    let estimate = half(Metric::BweEstimate, 1e-6);
+    if estimate.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let traces = vec![
+        trace("carried", half(Metric::BweCapacity, 1e-6), Role::Planned),
+        trace("target", half(Metric::BweTarget, 1e-6), Role::S2),
+        trace("estimate", estimate, Role::Ink),
+    ];
+    let rates = Strip { title: "Estimate", unit: "Mbit/s, median", traces, ..PLAIN };
+    let use_of = quantiles(facts.outcome, Metric::BweUtil, [0.5, 0.95, 0.99], 100.0);
+    let traces = ["p50", "p95", "p99"].into_iter().zip(use_of);
+    let traces = traces.map(|(label, line)| trace(label, line, Role::Ink)).collect();
+    let empty = "the uplink has no rate";
+    let used =
+        Strip { title: "Uplink used", unit: "% a second", shape: Shape::Bands, traces, top: 100.0, empty, ..PLAIN };
+    vec![rates, used]
+}
+
 /// The run over time: who was there, what flowed, what it was like, what the SFU needed.
 #[must_use]
 pub fn over_the_run(facts: &Facts) -> Vec<Strip> {
