@@ -61,7 +61,7 @@ impl Acknowledged {
     /// Lets the window go on to `at`; what arrived in it, in kbit/s, when it is full.
     fn advance(&mut self, at: i64) -> Option<f64> {
         let length = if self.estimate.is_some() { WINDOW } else { FIRST_WINDOW };
-        let Some(last) = self.last.replace(at) else { return None };
+        let last = self.last.replace(at)?;
         if at < last {
             // The receiver's clock, or the order of the packets, has gone back.
             (self.window, self.bytes) = (0, 0);

@@ -66,7 +66,7 @@ impl Receiver {
         if self.last.replace(received).is_some_and(|last| received.saturating_since(last) >= STALE) {
             (self.groups, self.detector) = (Groups::default(), Detector::new());
         }
-        let sent = (i128::from(self.clock.unwrap(send_time)) * 1_000_000 >> 18) as i64;
+        let sent = ((i128::from(self.clock.unwrap(send_time)) * 1_000_000) >> 18) as i64;
         let arrived = received.as_micros() as i64;
         self.acknowledged.handle(arrived, bytes, false);
         let Some(delta) = self.groups.push(sent, arrived) else { return };

@@ -64,3 +64,63 @@ impl Limit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conference::{Codec, MediaKind, numbering};
+    use crate::rtp::extension::{AbsSendTime, Extensions};
+    use crate::rtp::header::{Header, write_header};
+    use crate::rtp::ntp::Ntp;
+    use crate::rtp::rtcp::Packet;
+
+    /// What is told of a stream that is received for some seconds, with or without transport-wide feedback.
+    fn told(remb: bool, twcc: bool) -> Vec<(u64, Vec<u32>)> {
+        let mut codec = numbering::codec_parameters(Codec::Vp8);
+        codec.feedback.remb = remb;
+        let parameters = ReceiveParameters {
+            track: None,
+            kind: MediaKind::Video,
+            mid: None,
+            codecs: vec![codec],
+            ssrc: Some(7),
+            rtx_ssrc: None,
+            extensions: numbering::extensions(MediaKind::Video),
+        };
+        let mut map = ExtensionMap::default();
+        map.set(ExtensionKind::AbsSendTime, 2).expect("an id");
+        if twcc {
+            map.set(ExtensionKind::TransportSequence, 3).expect("an id");
+        }
+        let mut limit = Limit::default();
+        limit.expect(&parameters, &map, 7);
+        let mut rtcp = vec![];
+        for packet in 0..500 {
+            let now = Instant::from_millis(packet * 10);
+            let header = Header { marker: false, payload_type: 96, sequence: packet as u16, rtp_time: 0, ssrc: 7 };
+            let send_time = Some(AbsSendTime::from_ntp(Ntp::at(Ntp::from_unix_nanos(0), now)));
+            let mut bytes = vec![];
+            write_header(&mut bytes, &header, &map, &Extensions { abs_send_time: send_time, ..Extensions::default() });
+            let view = View::parse(&bytes).expect("RTP");
+            limit.handle_packet(now, &view, &map, 1_000);
+            if limit.poll_timeout().is_some_and(|at| at <= now) {
+                limit.write(now, 1, &mut rtcp);
+            }
+        }
+        limit.forget(7);
+        assert_eq!(limit.poll_timeout(), None, "of nothing nothing is told");
+        let rembs = rtcp::parse(&rtcp).filter_map(|packet| match packet {
+            Packet::Remb(remb) => Some((remb.rate, remb.ssrcs.collect())),
+            _ => None,
+        });
+        rembs.collect()
+    }
+
+    #[test]
+    fn a_limit_is_told_once_a_second_where_it_was_negotiated_alone() {
+        let found = told(true, false);
+        assert!((4..=5).contains(&found.len()), "{found:?}");
+        assert!(found.iter().all(|(rate, ssrcs)| *rate > 700_000 && ssrcs == &[7]), "800 kbit/s come: {found:?}");
+        assert!(told(false, false).is_empty() && told(true, true).is_empty());
+    }
+}

@@ -23,21 +23,6 @@ fn reached(world: &World, index: usize, from: u64, to: u64, may: f64) -> Option<
     (from..to).find(|&second| within(second)).map(|second| second + 1 - from)
 }
 
-fn show(world: &World) {
-    for (index, flow) in world.flows.iter().enumerate() {
-        let rows = flow.sent.iter().zip(&flow.arrived).zip(&flow.estimates).enumerate();
-        for (second, ((sent, arrived), estimate)) in rows {
-            println!(
-                "flow {index} {second:3} s: sent {:5} kbps, arrived {:5}, estimate {:5}, waited {:?}",
-                sent / 125,
-                arrived / 125,
-                estimate.bps() / 1_000,
-                world.waited[second]
-            );
-        }
-    }
-}
-
 #[test]
 fn case_5_1_one_flow_follows_a_capacity_that_changes() {
     let steps = [(0, 1_000_000), (40, 2_500_000), (60, 600_000), (80, 1_000_000)];
@@ -45,7 +30,6 @@ fn case_5_1_one_flow_follows_a_capacity_that_changes() {
         let mut world = World::new(seed, path(1_000_000), path(10_000_000));
         world.flow(0, at(0));
         run(&mut world, &steps, 100);
-        show(&world);
         for (index, &(from, rate)) in steps.iter().enumerate() {
             let to = steps.get(index + 1).map_or(100, |(next, _)| *next);
             // R_max is the encoder's: with the headers of its packets a little more.
@@ -65,7 +49,6 @@ fn case_5_2_two_flows_share_a_capacity_that_changes() {
     world.flow(0, at(0));
     world.flow(0, at(0));
     run(&mut world, &steps, 125);
-    show(&world);
     for (index, &(from, rate)) in steps.iter().enumerate() {
         let to = steps.get(index + 1).map_or(125, |(next, _)| *next) as usize;
         let (first, second) = (world.mean(0, to - 10, to), world.mean(1, to - 10, to));
@@ -90,7 +73,6 @@ fn case_5_3_a_full_way_back_slows_no_flow_for_long() {
         world.step(path, rate);
     }
     world.run(at(100));
-    show(&world);
     for (flow, from, to, rate) in [(0, 30, 40, 1e6), (0, 50, 60, 0.5e6), (0, 90, 100, R_MAX), (1, 60, 70, 0.8e6)] {
         let used = world.mean(flow, from, to) / rate;
         assert!((0.75..=1.05).contains(&used), "flow {flow} uses {used} before {to} s");
@@ -105,7 +87,6 @@ fn case_5_4_three_flows_that_came_one_after_another_share_fairly() {
         let mut world = World::new(seed, path(3_500_000), path(10_000_000));
         [0, 20, 40].into_iter().for_each(|from| world.flow(0, at(from)));
         world.run(at(120));
-        show(&world);
         let means: Vec<f64> = (0..3).map(|index| world.mean(index, 100, 120)).collect();
         let fairness = jain(&means);
         assert!(fairness >= 0.9, "seed {seed}: {fairness} of {means:?}");

@@ -1,6 +1,7 @@
 //! Whole runs in virtual time: laws that hold for every seed, and the figures that a model must give.
 
 mod codecs;
+mod congestion;
 mod faults;
 
 use super::*;
