@@ -184,6 +184,8 @@ impl Prober {
     }
 
     fn probe(&mut self, now: Instant, rate: f64, length: Duration, further: bool) {
+        // What is wanted, or the most that is probed for, is reached: nothing further is looked for.
+        let further = further && rate < self.ceiling();
         let rate = rate.min(self.ceiling());
         if rate <= self.estimate {
             return;
@@ -193,9 +195,10 @@ impl Prober {
         let bytes = (rate / 8.0 * length.as_secs_f64()) as u32;
         self.queue.push_back(Cluster { id, rate: super::whole(rate), packets: PACKETS, bytes });
         self.probed = Some(now);
-        if further {
-            self.stage = Stage::Waiting { until: now + RESULT_WITHIN, above: (rate * WORKED) as u64 };
-        }
+        self.stage = match further {
+            true => Stage::Waiting { until: now + RESULT_WITHIN, above: (rate * WORKED) as u64 },
+            false => Stage::Done,
+        };
     }
 }
 
@@ -305,6 +308,16 @@ mod tests {
         assert_eq!(rates(&mut prober), [2_500, 5_000]);
         prober.set_desired(at(4_000), 2_000e3);
         assert!(rates(&mut prober).is_empty(), "less is nothing to look for");
+    }
+
+    #[test]
+    fn a_probe_at_its_ceiling_is_followed_by_none() {
+        let mut prober = Prober::new(300e3);
+        prober.set_desired(at(0), 600e3);
+        prober.begin(at(0));
+        assert_eq!(rates(&mut prober), [900, 1_200]);
+        prober.handle_estimate(at(100), 1_100e3, Usage::Normal, NEVER);
+        assert!(rates(&mut prober).is_empty(), "though it is far more than seven tenths of it");
     }
 
     #[test]

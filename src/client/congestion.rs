@@ -274,7 +274,9 @@ impl Leg {
     /// What has not converged by the end never does.
     pub(super) fn finish_congestion(&mut self, turn: &mut Turn<'_>) {
         if let Some(waited) = self.congestion.take().and_then(|congestion| congestion.convergence.open(turn.now)) {
-            turn.censor(Metric::BweConvergence, turn.now, waited);
+            // The time that was waited lies before now.
+            let due = turn.now.saturating_sub(Duration::from_nanos(1));
+            turn.censor(Metric::BweConvergence, due, waited);
         }
     }
 

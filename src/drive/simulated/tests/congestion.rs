@@ -74,7 +74,7 @@ fn nothing_is_estimated_where_nothing_asks_for_it() {
 #[test]
 fn a_step_down_is_overshot_and_followed_and_one_that_is_not_followed_is_censored() {
     let up = "rate = \"2Mbps\", queue = \"300ms\",";
-    let step = "schedule = [ { at = \"12s\", up = { rate = \"500kbps\" } } ]";
+    let step = "schedule = [ { at = \"8s\", up = { rate = \"700kbps\" } } ]";
     let followed = simulated(&call("gcc", up, step), 5);
     let over = |outcome: &Outcome| metric(outcome, Metric::BweOvershoot).and_then(|entry| entry.max).expect("measured");
     assert!(over(&followed) > 0.2, "{}", over(&followed));
@@ -82,7 +82,7 @@ fn a_step_down_is_overshot_and_followed_and_one_that_is_not_followed_is_censored
     assert_eq!((converged.count, converged.censored), (2, 0));
     let steady = simulated(&call("gcc", "rate = \"4Mbps\", queue = \"300ms\",", ""), 5);
     assert!(over(&steady) < 0.1, "{}", over(&steady));
-    let late = step.replace("12s", "28s");
+    let late = step.replace("\"8s\"", "\"28s\"");
     let open = simulated(&call("gcc", up, &late), 5);
     let converged = metric(&open, Metric::BweConvergence).expect("measured");
     assert_eq!((converged.count, converged.censored), (2, 1), "two seconds are none to converge in");
