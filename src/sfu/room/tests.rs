@@ -610,7 +610,7 @@ fn estimable(estimates: bool) -> (bool, bool, bool) {
         _ => None,
     });
     let stream = &streams.expect("subscribed")[0];
-    let numbered = stream.extensions.values().any(|uri| *uri == STANDARD_EXTENSIONS[4].1);
+    let numbered = stream.extensions.values().any(|uri| *uri == STANDARD_EXTENSIONS[STANDARD_EXTENSIONS.len() - 1].1);
     let setups = world.commands.iter().filter_map(|(_, command)| match command {
         LegCommand::Open(setup) => Some(setup.estimates),
         _ => None,
