@@ -112,6 +112,7 @@ fn camera() -> MediaPlan {
         scalability: Scalability::NONE,
         flexible: false,
         dependency_descriptor: false,
+        layers: Vec::new(),
         silent: false,
     };
     let source = Source::Video(source);
@@ -209,6 +210,7 @@ fn stream(criterion: &mut Criterion) {
         subscribed: Instant::ZERO,
         requested: None,
         first_frame: Duration::from_secs(5),
+        layers: 1,
         opening: Opening::default(),
     };
     let mut stream = Stream::new(expect, 7, None);
@@ -337,7 +339,7 @@ impl Forwarding {
         while let Some(output) = self.publisher.leg.poll_output() {
             let LegOutput::Packet(packet) = output else { continue };
             for joined in &mut self.subscribers {
-                joined.leg.write(now, video::STREAM, packet.sequence, &packet);
+                joined.leg.write(now, video::STREAM, packet.under(packet.sequence), &packet);
                 joined.leg.handle_timeout(now);
                 while let Some(output) = joined.leg.poll_output() {
                     sent += usize::from(matches!(output, LegOutput::Transmit { sent: Sent::Media { .. }, .. }));

@@ -49,7 +49,7 @@ pub fn leg(bytes: &[u8]) {
                 LegOutput::Packet(packet) => {
                     assert!(packet.track == TRACK && seen.insert(packet.sequence), "it was handed on before");
                     number += 1;
-                    leg.write(now, STREAM, number, &packet);
+                    leg.write(now, STREAM, packet.under(number), &packet);
                 }
                 LegOutput::KeyframeWanted(stream) => assert_eq!(stream, STREAM),
                 LegOutput::Transmit { datagram, .. } => assert!(datagram.len() <= 1_200, "{}", datagram.len()),

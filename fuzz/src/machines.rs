@@ -96,6 +96,7 @@ fn expect(codec: Codec) -> Expect {
         subscribed: Instant::from_millis(900),
         requested: None,
         first_frame: Duration::from_secs(5),
+        layers: 1,
         opening: Opening::default(),
     }
 }

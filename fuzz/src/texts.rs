@@ -45,6 +45,7 @@ fn publish() -> Vec<SendParameters> {
             rtx_ssrc: (kind == Codec::Vp8).then_some(20),
             cname: "p".into(),
             extensions: BTreeMap::from([(4, "urn:ietf:params:rtp-hdrext:sdes:mid".into())]),
+            layers: Vec::new(),
         })
         .collect()
 }

@@ -30,6 +30,7 @@ pub fn published() -> LegCommand {
         rtx_ssrc: Some(2),
         cname: "ann".into(),
         extensions: numbering::extensions(MediaKind::Video),
+        layers: Vec::new(),
     });
     LegCommand::Receive { track: TRACK, parameters }
 }

@@ -157,16 +157,29 @@ impl Leg {
     /// Shares what the path is estimated to carry among the encoders that follow it.
     pub(super) fn set_targets(&mut self, now: Instant) {
         let Some(congestion) = &self.congestion else { return };
-        let mut takers = Vec::new();
-        for (one, limit) in self.publications.iter().zip(&congestion.limits) {
-            if let Some((least, most)) = one.bounds() {
-                takers.push((least, limit.map_or(most, |limit| most.min(limit)).max(least)));
-            }
-        }
+        let limited = |index: usize| {
+            let (least, most) = self.publications[index].bounds()?;
+            let limit = congestion.limits.get(index).copied().flatten();
+            Some((least, limit.map_or(most, |limit| most.min(limit)).max(least)))
+        };
+        // Layers of one media are one taker: they share what falls to them as an encoder does.
+        let in_layers = |index: &usize| self.simulcasts.iter().any(|one| one.carries(*index));
+        let alone: Vec<usize> = (0..self.publications.len()).filter(|index| !in_layers(index)).collect();
+        let alone: Vec<(usize, _)> = alone.into_iter().filter_map(|index| Some((index, limited(index)?))).collect();
+        let layered = self.simulcasts.iter().enumerate().filter_map(|(at, one)| {
+            let bounds: Vec<_> = one.publications().filter_map(limited).collect();
+            let least = bounds.first()?.0;
+            Some((at, (least, Bitrate(bounds.iter().map(|(_, most)| most.bps()).sum()))))
+        });
+        let layered: Vec<(usize, _)> = layered.collect();
+        let takers: Vec<_> = alone.iter().chain(&layered).map(|(_, bounds)| *bounds).collect();
         let shares = cc::share(Bitrate(congestion.for_encoders() as u64), &takers);
-        let controlled = self.publications.iter_mut().filter(|one| one.bounds().is_some());
-        for (one, share) in controlled.zip(shares) {
-            one.set_target(now, share);
+        let (single, grouped) = shares.split_at(alone.len());
+        for ((index, _), share) in alone.iter().zip(single) {
+            self.publications[*index].set_target(now, *share);
+        }
+        for ((at, _), share) in layered.iter().zip(grouped) {
+            self.simulcasts[*at].set_target(now, *share, &mut self.publications);
         }
     }
 

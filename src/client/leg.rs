@@ -12,10 +12,8 @@ use super::word::Word;
 use crate::clock::{Duration, Instant};
 use crate::conference::protocol::{RosterEntry, RosterTrack};
 use crate::conference::{Cause, ReceiveParameters, SendParameters, TrackName, TransportParameters};
-use crate::media::Encoder;
-use crate::media::Identity;
 use crate::participant::publication::Produced;
-use crate::participant::{Outgoing, Publication};
+use crate::participant::{Outgoing, Publication, Simulcast};
 use crate::rtp::header::Kind;
 use crate::rtp::srtp;
 use crate::rtp::twcc::FeedbackBuilder;
@@ -90,6 +88,8 @@ pub(super) struct Leg {
     pub transport: Option<Transport>,
     pub srtp: Option<Box<srtp::Session>>,
     pub publications: Vec<Publication>,
+    /// Media whose layers are several of these.
+    pub simulcasts: Vec<Simulcast>,
     /// Asked to be published, and not accepted yet.
     pub offered: Vec<SendParameters>,
     /// Indices of media that are muted.
@@ -151,6 +151,7 @@ impl Leg {
             transport: None,
             srtp: None,
             publications: Vec::new(),
+            simulcasts: Vec::new(),
             offered: Vec::new(),
             muted: Vec::new(),
             talked: Duration::ZERO,
@@ -334,6 +335,7 @@ impl Leg {
             Event::Left(participant) => self.events.push(LegEvent::Left(participant)),
             Event::Published { participant, track } => self.events.push(LegEvent::Published(participant, track)),
             Event::Unpublished(track) => self.events.push(LegEvent::Unpublished(track)),
+            Event::Wanted { media, layers } => self.handle_wanted(turn, &media, &layers),
             Event::Accepted(media) => self.handle_accepted(turn, &media),
             Event::Muted { track, muted } => self.events.push(LegEvent::Muted(track, muted)),
             Event::Speakers(speakers) => self.events.push(LegEvent::Speakers(speakers)),
@@ -398,27 +400,6 @@ impl Leg {
                 self.received.set_round_trip(rtt);
             }
         }
-    }
-
-    pub(super) fn start_publishing(&mut self, turn: &mut Turn<'_>, tag: usize) {
-        let me = turn.shared.participant(turn.me);
-        for parameters in std::mem::take(&mut self.accepted) {
-            let Some(media) = turn.shared.media_named(&parameters.media) else { continue };
-            let identity = Identity { publisher: turn.me, room: me.room, media };
-            let seed = me.seed.indexed("publish", u64::from(media));
-            let plan = &turn.shared.plan.media[usize::from(media)];
-            let encoder = Encoder::seated(plan, identity, me.seat.as_ref(), &seed, turn.now);
-            let index = self.publications.len() as u16;
-            self.by_ssrc.insert(parameters.ssrc, index);
-            if index == 0 || self.publications.iter().all(Publication::is_stopped) {
-                // What one publishes and what one receives is reported under one SSRC, as browsers do.
-                self.received.sender = parameters.ssrc;
-            }
-            let mut publication = Publication::new(index, parameters, encoder, &seed, tag, turn.now);
-            publication.set_muted(turn.now, self.muted.contains(&media));
-            self.publications.push(publication);
-        }
-        self.start_congestion(turn);
     }
 
     /// The measured window begins.

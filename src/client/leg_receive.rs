@@ -180,6 +180,7 @@ impl Received {
             subscribed: turn.now,
             requested,
             first_frame: shared.participant(turn.me).first_frame_timeout,
+            layers: media.map_or(1, |media| shared.plan.media[usize::from(media)].layers().len().max(1) as u8),
             opening: Opening::default(),
         };
         let mut stream = subscriber::Stream::new(expect, ssrc, parameters.rtx_ssrc);

@@ -16,7 +16,6 @@ use crate::rtp::rtcp::{self, Packet, ReportBlock};
 use crate::seed::Seed;
 use crate::signalling::{self, Adapter, room, whip};
 use crate::transport::Output;
-use crate::units::Bitrate;
 use netem::{Packet as _, Stream};
 use std::net::SocketAddr;
 
@@ -315,22 +314,6 @@ impl Leg {
         if let Some(&index) = self.by_ssrc.get(&media) {
             self.publications[usize::from(index)].request_keyframe(now);
         }
-    }
-
-    /// A limit for several streams is shared by their own targets' proportion; for one it is that stream's.
-    fn handle_remb(&mut self, now: Instant, remb: &rtcp::Remb<'_>) {
-        let named: Vec<u16> = remb.ssrcs.clone().filter_map(|ssrc| self.by_ssrc.get(&ssrc).copied()).collect();
-        let total: u64 = named.iter().map(|&index| self.publications[usize::from(index)].nominal().bps()).sum();
-        for index in named {
-            let publication = &mut self.publications[usize::from(index)];
-            let share = u128::from(remb.rate) * u128::from(publication.nominal().bps()) / u128::from(total.max(1));
-            let share = Bitrate(share as u64);
-            match &mut self.congestion {
-                Some(congestion) if publication.bounds().is_some() => congestion.set_limit(index, share),
-                _ => publication.set_remb(now, share),
-            }
-        }
-        self.set_targets(now);
     }
 
     /// Sends the retransmissions and the feedback that gathered.

@@ -14,6 +14,7 @@ mod faults;
 mod item;
 mod join;
 mod leg;
+mod leg_encoders;
 mod leg_publish;
 mod leg_receive;
 mod leg_send;

@@ -3,7 +3,7 @@
 use super::leg::Role;
 use super::session::Session;
 use super::turn::Turn;
-use crate::conference::protocol::RosterEntry;
+use crate::conference::protocol::{LayerChoice, RosterEntry};
 use crate::conference::{Phase, ReceiveParameters, TrackName};
 use crate::participant::chooser::Changes;
 use crate::signalling;
@@ -22,6 +22,7 @@ impl Session {
 
     /// Streams will arrive; of muted tracks nothing is expected yet.
     pub(super) fn handle_subscribed(&mut self, turn: &mut Turn<'_>, index: usize, streams: Vec<ReceiveParameters>) {
+        self.choose_layers(turn, index, &streams);
         self.legs[index].received.reserve(streams.len());
         for stream in streams {
             let track = stream.track.clone();
@@ -30,6 +31,20 @@ impl Session {
             if let Some(track) = track.filter(|track| self.chooser.is_muted(track)) {
                 self.legs[index].received.set_muted(turn.now, &track, true);
             }
+        }
+    }
+
+    /// Asks for the layer that the plan says, of what has layers.
+    fn choose_layers(&mut self, turn: &mut Turn<'_>, index: usize, streams: &[ReceiveParameters]) {
+        let layer = turn.shared.participant(turn.me).subscribe.layer;
+        let layered = |track: &TrackName| {
+            let media = turn.shared.media_named(&track.media);
+            media.is_some_and(|media| !turn.shared.plan.media[usize::from(media)].layers().is_empty())
+        };
+        let tracks: Vec<_> =
+            streams.iter().filter_map(|stream| stream.track.clone()).filter(|_| layer != LayerChoice::Auto).collect();
+        for track in tracks.into_iter().filter(layered) {
+            self.legs[index].tell(turn, signalling::Input::Layer { track, layer });
         }
     }
 

@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod network;
 mod rooms;
+mod simulcast;
 mod subscriptions;
 mod whip;
 mod world;

@@ -143,6 +143,34 @@ pub struct SendParameters {
     /// Header extensions: URI by id (RFC 8285).
     #[serde(default, deserialize_with = "ids")]
     pub extensions: BTreeMap<u8, String>,
+    /// Simulcast layers (RFC 8853), the smallest picture first, where there are any: `ssrc` and `rtx_ssrc` are then those
+    /// of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<SendLayer>,
+}
+
+/// One simulcast layer of a stream that we send.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendLayer {
+    /// Its name (RFC 8851), sent in the header extension where mapped.
+    pub rid: String,
+    /// Synchronisation source; 0 means not announced: it is known by its `rid`.
+    pub ssrc: u32,
+    /// Synchronisation source of its retransmissions, where RTX was negotiated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtx_ssrc: Option<u32>,
+    /// The most bits a second that it is sent with, where the publisher says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bitrate: Option<u64>,
+}
+
+impl SendParameters {
+    /// Every source with that of its retransmissions: one a layer.
+    pub fn sources(&self) -> impl Iterator<Item = (u32, Option<u32>)> + '_ {
+        let only = self.layers.is_empty().then_some((self.ssrc, self.rtx_ssrc));
+        only.into_iter().chain(self.layers.iter().map(|layer| (layer.ssrc, layer.rtx_ssrc)))
+    }
 }
 
 /// One stream that we receive, as agreed. A server that does not announce an SSRC is matched by mid or payload type.

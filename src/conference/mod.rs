@@ -9,5 +9,5 @@ pub mod protocol;
 pub mod transport;
 
 pub use failure::{Cause, Phase};
-pub use media::{Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendParameters, TrackName};
+pub use media::{Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendLayer, SendParameters, TrackName};
 pub use transport::{Credentials, LegKind, Setup, TransportParameters};

@@ -56,6 +56,14 @@ pub fn descriptor_extension() -> (u8, String) {
     (6, ExtensionKind::DependencyDescriptor.uri().to_owned())
 }
 
+/// Those offered for video in simulcast layers: their names come with them (RFC 8852).
+#[must_use]
+pub fn layered_extensions() -> BTreeMap<u8, String> {
+    let names = [(10, ExtensionKind::Rid), (11, ExtensionKind::RepairedRid)];
+    let names = names.into_iter().map(|(id, kind)| (id, kind.uri().to_owned()));
+    extensions(MediaKind::Video).into_iter().chain(names).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,8 +9,8 @@ use super::transport::{Credentials, TransportParameters};
 use super::{Codec, MediaKind};
 use serde::{Deserialize, Serialize};
 
-/// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`, 3 `speakers`, VP9, AV1
-/// and RED.
+/// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`, 3 `speakers`, VP9, AV1,
+/// RED and simulcast layers.
 pub const PROTOCOL_VERSION: u32 = 3;
 
 /// What a participant says.
@@ -50,6 +50,13 @@ pub enum ClientMessage {
         /// Tracks of others, by name.
         tracks: Vec<TrackName>,
     },
+    /// Receive a subscribed track in this layer from now on; without it, `auto`.
+    Layer {
+        /// A track of somebody else, by name.
+        track: TrackName,
+        /// Which layer.
+        layer: LayerChoice,
+    },
     /// Say that a published track is silent or dark, or no longer.
     Mute {
         /// The media's name.
@@ -64,6 +71,21 @@ pub enum ClientMessage {
     },
     /// Leave the room.
     Leave,
+}
+
+/// In which simulcast layer a subscriber receives a track.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerChoice {
+    /// The best that the subscriber's connection can take.
+    #[default]
+    Auto,
+    /// The lowest.
+    Low,
+    /// The middle one; of two the upper.
+    Mid,
+    /// The highest.
+    High,
 }
 
 /// What the SFU says.
@@ -105,6 +127,13 @@ pub enum ServerMessage {
         track: TrackName,
         /// Whether it is muted from now on.
         muted: bool,
+    },
+    /// Which simulcast layers of a published track somebody takes; the others need not be sent until it is said again.
+    Layers {
+        /// The media's name.
+        media: String,
+        /// Names of layers (`rid`).
+        wanted: Vec<String>,
     },
     /// Others speak now than before.
     Speakers {

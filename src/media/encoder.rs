@@ -104,9 +104,21 @@ impl Encoder {
         }
         let stream = match &plan.source {
             Source::Audio(source) => Stream::Audio(Box::new(Audio::new(plan, source, identity, seat, seed, start))),
-            Source::Video(source) => Stream::Video(Box::new(Video::new(plan, source, identity, seed, start))),
+            Source::Video(source) => Stream::Video(Box::new(Video::new((plan, None), source, identity, seed, start))),
         };
         Self { identity, stream }
+    }
+
+    /// The encoder of one simulcast layer. All layers of a media are given the same seed.
+    ///
+    /// # Panics
+    /// When [`MediaPlan::check`] refuses the plan, or it has no such layer.
+    #[must_use]
+    pub fn of_layer(plan: &MediaPlan, layer: u8, identity: Identity, seed: &Seed, start: Instant) -> Self {
+        let plan = plan.layer(usize::from(layer)).expect("a layer of the plan");
+        let Source::Video(source) = &plan.source else { panic!("sound has no layers") };
+        let video = Video::new((&plan, Some(layer)), source, identity, seed, start);
+        Self { identity, stream: Stream::Video(Box::new(video)) }
     }
 
     /// Whose frames these are.
@@ -185,6 +197,15 @@ impl Encoder {
         match &mut self.stream {
             Stream::Video(video) if video.bounds().is_some() => video.set_target(now, rate),
             Stream::Audio(_) | Stream::Video(_) => {}
+        }
+    }
+
+    /// Pictures are sent with this rate from `now` on, within what is configured; with `None` not at all until the next
+    /// call, and then from a keyframe on. Nothing to sound.
+    pub fn allot(&mut self, now: Instant, rate: Option<Bitrate>) {
+        match &mut self.stream {
+            Stream::Audio(_) => {}
+            Stream::Video(video) => video.allot(now, rate),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::dist::Dist;
+use crate::media::layers::{LayerPlan, MAX_LAYERS};
 use crate::media::payload::MAX_PAYLOAD;
 use crate::media::scalability::Scalability;
 use crate::media::stamp::STAMP_LEN;
@@ -31,6 +32,24 @@ impl MediaPlan {
         self.codec.kind()
     }
 
+    /// Its simulcast layers, the smallest picture first; none where it is sent once.
+    #[must_use]
+    pub fn layers(&self) -> &[LayerPlan] {
+        match &self.source {
+            Source::Video(video) => &video.layers,
+            Source::Audio(_) => &[],
+        }
+    }
+
+    /// One of its layers as a media of its own.
+    #[must_use]
+    pub fn layer(&self, index: usize) -> Option<Self> {
+        let Source::Video(video) = &self.source else { return None };
+        let LayerPlan { width, height, bitrate, .. } = *video.layers.get(index)?;
+        let source = VideoSource { width, height, layers: Vec::new(), ..video.clone() };
+        Some(Self { bitrate, source: Source::Video(source), ..self.clone() })
+    }
+
     /// Whether an encoder can send this exactly as it is written.
     ///
     /// # Errors
@@ -38,7 +57,13 @@ impl MediaPlan {
     pub fn check(&self) -> Result<(), String> {
         match (&self.source, self.kind()) {
             (Source::Audio(audio), MediaKind::Audio) => audio.check(self.bitrate),
-            (Source::Video(video), MediaKind::Video) => video.check(self.codec, self.bitrate),
+            (Source::Video(video), MediaKind::Video) => {
+                video.check_streams()?;
+                let layers = (0..video.layers.len()).filter_map(|index| self.layer(index));
+                let mut refused = layers.filter_map(|layer| layer.check().err());
+                refused.next().map_or(Ok(()), Err)?;
+                if video.layers.is_empty() { video.check(self.codec, self.bitrate) } else { Ok(()) }
+            }
             (Source::Audio(_), MediaKind::Video) | (Source::Video(_), MediaKind::Audio) => {
                 Err(format!("{} is a codec of the other kind of media", self.codec.name()))
             }
@@ -107,6 +132,33 @@ impl VideoSource {
     #[must_use]
     pub fn smallest_bitrate(&self) -> Bitrate {
         Bitrate((SMALLEST_FRAME * 8.0 * self.fps / self.scalability.smallest()).ceil() as u64)
+    }
+
+    fn check_streams(&self) -> Result<(), String> {
+        if self.layers.len() > MAX_LAYERS {
+            return Err(format!("a video has at most {MAX_LAYERS} simulcast layers, not {}", self.layers.len()));
+        }
+        for pair in self.layers.windows(2) {
+            let (lower, upper) = (&pair[0], &pair[1]);
+            let pixels = |layer: &LayerPlan| u64::from(layer.width) * u64::from(layer.height);
+            if pixels(lower) >= pixels(upper) || lower.bitrate >= upper.bitrate {
+                return Err(format!(
+                    "layers stand from the smallest to the largest, in pixels and in bitrate: \"{}\" ({}x{}, {}) does not come before \"{}\" ({}x{}, {})",
+                    lower.rid,
+                    lower.width,
+                    lower.height,
+                    lower.bitrate,
+                    upper.rid,
+                    upper.width,
+                    upper.height,
+                    upper.bitrate
+                ));
+            }
+        }
+        if !self.layers.is_empty() && self.scalability.spatial > 1 {
+            return Err("a layer of simulcast has no spatial layers of its own".to_owned());
+        }
+        Ok(())
     }
 
     fn check(&self, codec: Codec, bitrate: Bitrate) -> Result<(), String> {
@@ -226,6 +278,8 @@ pub struct VideoSource {
     pub flexible: bool,
     /// Whether packets carry the dependency descriptor, where it was negotiated.
     pub dependency_descriptor: bool,
+    /// Simulcast layers, the smallest picture first; empty for one stream.
+    pub layers: Vec<LayerPlan>,
     /// The publisher sends nothing although it says that it does: what a broken camera looks like from outside.
     pub silent: bool,
 }
@@ -266,6 +320,7 @@ mod tests {
             scalability: Scalability::NONE,
             flexible: false,
             dependency_descriptor: false,
+            layers: Vec::new(),
             silent: false,
         };
         change(&mut source);

@@ -39,6 +39,10 @@ pub(super) struct Video {
     now: Option<Instant>,
     silent: bool,
     muted: bool,
+    /// Nobody takes it, or the target does not afford it.
+    paused: bool,
+    /// Index among the layers of its media.
+    layer: u8,
     clock: RtpClock,
     keyframes: Keyframes,
     scalability: Scalability,
@@ -50,8 +54,17 @@ pub(super) struct Video {
 }
 
 impl Video {
-    pub(super) fn new(plan: &MediaPlan, source: &VideoSource, identity: Identity, seed: &Seed, start: Instant) -> Self {
+    /// Layers of one media see the same camera: their frames are due together, and all else is each one's own.
+    pub(super) fn new(
+        (plan, layer): (&MediaPlan, Option<u8>),
+        source: &VideoSource,
+        identity: Identity,
+        seed: &Seed,
+        start: Instant,
+    ) -> Self {
         let phase = dist::unit(&mut seed.child("phase").rng()) / source.fps;
+        let own = layer.map(|layer| seed.indexed("layer", u64::from(layer)));
+        let seed = own.as_ref().unwrap_or(seed);
         let lowest = LOWEST_TARGET.max(source.smallest_bitrate()).min(plan.bitrate);
         let luck = seed.child("picture id").bits();
         Self {
@@ -68,6 +81,8 @@ impl Video {
             now: None,
             silent: source.silent,
             muted: false,
+            paused: false,
+            layer: layer.unwrap_or(0),
             clock: RtpClock::new(start, seed.child("rtp time").bits() as u32, plan.codec.clock_rate()),
             keyframes: Keyframes::new(source.keyframe_interval),
             scalability: source.scalability,
@@ -85,7 +100,7 @@ impl Video {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        (!self.silent && !self.muted).then(|| self.due())
+        (!self.silent && !self.muted && !self.paused).then(|| self.due())
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -100,8 +115,17 @@ impl Video {
         let keyframe = self.keyframes.decide(due);
         let Identity { publisher, room, media } = self.identity;
         let number = self.number;
-        let stamp =
-            Stamp { layer: 0, media, publisher, room, frame: number, frame_bytes: 0, due, left: None, payload_crc: 0 };
+        let stamp = Stamp {
+            layer: self.layer,
+            media,
+            publisher,
+            room,
+            frame: number,
+            frame_bytes: 0,
+            due,
+            left: None,
+            payload_crc: 0,
+        };
         if keyframe {
             self.since_key = 0;
         }
@@ -116,7 +140,7 @@ impl Video {
                 1 => bytes,
                 _ => (bytes as f64 * self.scalability.share(unit.spatial)).round() as usize,
             };
-            let stamp = Stamp { layer: unit.spatial, ..stamp };
+            let stamp = Stamp { layer: self.layer + unit.spatial, ..stamp };
             let describer = self.describer.as_mut();
             // Two bytes of each element's header instead of one, where the structure makes the long form necessary.
             let structured = unit.keyframe && unit.spatial == 0;
@@ -155,17 +179,34 @@ impl Video {
         (self.rate_control == RateControl::Gcc).then_some((self.lowest, self.configured))
     }
 
+    /// Sends with this rate from `now` on, within what is configured; `None` sends nothing until the next call. It begins
+    /// again with a keyframe.
+    pub(super) fn allot(&mut self, now: Instant, rate: Option<Bitrate>) {
+        if let Some(rate) = rate {
+            self.ordered = Some((now, rate.min(self.configured).max(self.lowest)));
+        }
+        if self.paused && rate.is_some() {
+            self.resume(now);
+        }
+        self.paused = rate.is_none();
+    }
+
     pub(super) fn set_muted(&mut self, now: Instant, muted: bool) {
         if self.muted && !muted {
-            // Nobody looked into the camera meanwhile: the grid goes on, the frames in between never existed.
-            let passed = now.saturating_since(self.first).as_nanos() as f64 * self.fps / 1e9;
-            self.slot = self.slot.max(passed as u64);
-            while self.due() < now {
-                self.slot += 1;
-            }
-            self.keyframes.restart();
+            self.resume(now);
         }
         self.muted = muted;
+    }
+
+    /// Goes on after a pause.
+    fn resume(&mut self, now: Instant) {
+        // Nobody looked into the camera meanwhile: the grid goes on, the frames in between never existed.
+        let passed = now.saturating_since(self.first).as_nanos() as f64 * self.fps / 1e9;
+        self.slot = self.slot.max(passed as u64);
+        while self.due() < now {
+            self.slot += 1;
+        }
+        self.keyframes.restart();
     }
 
     pub(super) fn target(&self) -> Bitrate {

@@ -262,7 +262,11 @@ mod tests {
 
     fn chooser(audio: &str, video: &str) -> Chooser {
         let parse = |text: &str| Selection::parse(text).expect("a selection");
-        let subscribe = Subscribe { audio: parse(audio), video: parse(video) };
+        let subscribe = Subscribe {
+            audio: parse(audio),
+            video: parse(video),
+            layer: crate::conference::protocol::LayerChoice::Auto,
+        };
         Chooser::new("me", &subscribe, &Seed::new(4), Instant::ZERO)
     }
 

@@ -4,6 +4,8 @@ pub mod cache;
 pub mod chooser;
 pub mod offer;
 pub mod publication;
+mod simulcast;
 pub mod subscriber;
 
 pub use publication::{Outgoing, Publication};
+pub use simulcast::Simulcast;

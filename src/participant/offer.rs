@@ -1,9 +1,9 @@
-//! What a participant offers to send: SSRCs of its own, payload types and header extensions as [`numbering`] has them.
+//! What a participant offers to send: SSRCs of its own (one a simulcast layer), payload types and header extensions as [`numbering`] has them.
 //!
 //! [`numbering`]: crate::conference::numbering
 
-use crate::conference::SendParameters;
-use crate::conference::numbering::{codec_parameters, descriptor_extension, extensions, with_red};
+use crate::conference::numbering::{codec_parameters, descriptor_extension, extensions, layered_extensions, with_red};
+use crate::conference::{SendLayer, SendParameters};
 use crate::media::MediaPlan;
 use crate::media::source::Source;
 use crate::seed::Seed;
@@ -15,12 +15,25 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
     let repeats = matches!(&media.source, Source::Audio(audio) if audio.red > 0);
     let codec = codec_parameters(media.codec);
     let codec = if repeats { with_red(codec) } else { codec };
-    let ssrc = ssrc(&seed.indexed("ssrc", index as u64));
-    let rtx_ssrc = codec.rtx_payload_type.map(|_| {
-        let rtx = self::ssrc(&seed.indexed("rtx ssrc", index as u64));
-        if rtx == ssrc { rtx ^ 1 } else { rtx }
-    });
     let described = matches!(&media.source, Source::Video(video) if video.dependency_descriptor);
+    let (ssrcs, rtx_ssrcs) = (seed.indexed("ssrc", index as u64), seed.indexed("rtx ssrc", index as u64));
+    let sources = |ssrcs: &Seed, rtx_ssrcs: &Seed| {
+        let ssrc = ssrc(ssrcs);
+        let rtx_ssrc = codec.rtx_payload_type.map(|_| {
+            let rtx = self::ssrc(rtx_ssrcs);
+            if rtx == ssrc { rtx ^ 1 } else { rtx }
+        });
+        (ssrc, rtx_ssrc)
+    };
+    let layers = media.layers().iter().enumerate().map(|(number, layer)| {
+        let number = number as u64;
+        let (ssrc, rtx_ssrc) = sources(&ssrcs.indexed("layer", number), &rtx_ssrcs.indexed("layer", number));
+        SendLayer { rid: layer.rid.clone(), ssrc, rtx_ssrc, max_bitrate: Some(layer.bitrate.bps()) }
+    });
+    let layers: Vec<SendLayer> = layers.collect();
+    let first = layers.first().map(|layer| (layer.ssrc, layer.rtx_ssrc));
+    let (ssrc, rtx_ssrc) = first.unwrap_or_else(|| sources(&ssrcs, &rtx_ssrcs));
+    let named = if layers.is_empty() { extensions(media.kind()) } else { layered_extensions() };
     SendParameters {
         media: media.name.clone(),
         mid: index.to_string(),
@@ -28,7 +41,8 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
         ssrc,
         rtx_ssrc,
         cname: cname.to_owned(),
-        extensions: extensions(media.kind()).into_iter().chain(described.then(descriptor_extension)).collect(),
+        extensions: named.into_iter().chain(described.then(descriptor_extension)).collect(),
+        layers,
     }
 }
 

@@ -1,4 +1,4 @@
-//! One stream that a participant sends: frames become packets with sequence numbers, lost ones are answered from a cache.
+//! One stream that a participant sends (of simulcast, one layer): frames become packets with sequence numbers, lost ones are answered from a cache.
 //!
 //! Packets are described, not written: the payload is filler by reference, so a retransmission copies nothing. They are
 //! written and sealed where they leave the emulated uplink. Sources: RFC 3550 (SR), RFC 4588 (RTX), RFC 4585 (NACK).
@@ -76,6 +76,8 @@ pub struct Publication {
     index: u16,
     /// As agreed with the SFU.
     pub parameters: SendParameters,
+    /// Its name among the layers of its media.
+    rid: Option<String>,
     extensions: ExtensionMap,
     encoder: Encoder,
     /// What follows the first bytes of a keyframe's dependency descriptor.
@@ -162,6 +164,7 @@ impl Publication {
         let red = parameters.codec.red_payload_type.filter(|_| encoder.is_red());
         Self {
             index,
+            rid: None,
             extensions,
             sequence: start(bits),
             rtx,
@@ -186,7 +189,28 @@ impl Publication {
         }
     }
 
-    /// When the next frame is due; `None` while muted and for a silent source.
+    /// The same as the simulcast layer of that name.
+    #[must_use]
+    pub fn as_layer(mut self, rid: &str) -> Self {
+        self.rid = Some(rid.to_owned());
+        self
+    }
+
+    /// The name of the simulcast layer that it is.
+    #[must_use]
+    pub fn rid(&self) -> Option<&str> {
+        self.rid.as_deref()
+    }
+
+    /// Sends with this rate from `now` on, within what is configured; with `None` not at all until the next call.
+    pub fn allot(&mut self, now: Instant, rate: Option<Bitrate>) {
+        if !self.stopped {
+            self.encoder.allot(now, rate);
+            self.note_due();
+        }
+    }
+
+    /// When the next frame is due; `None` while muted or paused and for a silent source.
     #[must_use]
     pub const fn frame_due(&self) -> Option<Instant> {
         self.frame_due
@@ -251,7 +275,7 @@ impl Publication {
                 written: None,
             });
         }
-        let size = self.size(payload.len(), sequence, extras);
+        let size = self.size(payload.len(), self.sends_mid(sequence), extras);
         Outgoing {
             publication: self.index,
             sequence,
@@ -292,7 +316,8 @@ impl Publication {
             // One that has not left yet cannot have been lost.
             None => (original, None, 0, Some(Box::new(written?))),
         };
-        let size = self.size(length + extra, original, Extras { level, descriptor });
+        let names = self.sends_mid(original) || self.rid.is_some() && rtx_of.is_some();
+        let size = self.size(length + extra, names, Extras { level, descriptor });
         Some(Outgoing {
             publication: self.index,
             sequence,
@@ -326,7 +351,7 @@ impl Publication {
             descriptor: None,
             due: now,
             payload: Payload::new(&[], 0, PADDING - 1),
-            size: self.size(PADDING, self.sequence + MID_PACKETS, Extras { level: None, descriptor: None }),
+            size: self.size(PADDING, false, Extras { level: None, descriptor: None }),
             again: None,
             transport_sequence: None,
             padding: true,
@@ -364,8 +389,13 @@ impl Publication {
             }
             _ => &descriptor.fields[..],
         });
+        // Servers that were not told the sources learn from these whose packets they are.
+        let names = self.sends_names(packet);
+        let rid = self.rid.as_deref().filter(|_| names);
         let values = Extensions {
-            mid: (self.sends_mid(packet.sequence) && !packet.padding).then_some(self.parameters.mid.as_str()),
+            mid: names.then_some(self.parameters.mid.as_str()),
+            rid: rid.filter(|_| packet.rtx_of.is_none()),
+            repaired_rid: rid.filter(|_| packet.rtx_of.is_some()),
             transport_sequence,
             abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
             audio_level: packet.level,
@@ -493,13 +523,18 @@ impl Publication {
         !self.audio
     }
 
+    /// Retransmissions of a layer are rare, and each may be the first that a server sees.
+    fn sends_names(&self, packet: &Outgoing) -> bool {
+        !packet.padding && (self.sends_mid(packet.sequence) || self.rid.is_some() && packet.rtx_of.is_some())
+    }
+
     fn sends_mid(&self, sequence: u64) -> bool {
         sequence.wrapping_sub(self.sequence.saturating_sub(u64::from(self.packets))) < MID_PACKETS
             && self.extensions.id(ExtensionKind::Mid).is_some()
     }
 
     /// Bytes of UDP payload of a sealed packet: header, extensions as [`Self::write`] writes them, payload, tag.
-    fn size(&self, payload: usize, sequence: u64, extras: Extras) -> u16 {
+    fn size(&self, payload: usize, names: bool, extras: Extras) -> u16 {
         let structure = self.structure.as_deref().map_or(0, <[u8]>::len);
         let described =
             extras.descriptor.map(|descriptor| SHORT_LEN + if descriptor.structured { structure } else { 0 });
@@ -510,8 +545,9 @@ impl Publication {
         if extras.level.is_some() {
             elements += one(ExtensionKind::AudioLevel, 1);
         }
-        if self.sends_mid(sequence) {
+        if names {
             elements += one(ExtensionKind::Mid, self.parameters.mid.len());
+            elements += self.rid.as_deref().map_or(0, |rid| one(ExtensionKind::Rid, rid.len()));
         }
         if let Some(length) = described {
             elements += one(ExtensionKind::DependencyDescriptor, length);

@@ -3,7 +3,7 @@
 //! The cost model is what runs of `scenarios/quickstart.toml` and `scenarios/thousand.toml` cost on a shared machine of
 //! two cores: 16 µs of CPU a packet sent or received, links and measures included, 0.4 ms a join, 32 MiB and 110 KiB a
 //! participant; the reference SFU 20 µs a packet forwarded. RTCP, retransmissions and what networks drop are not in the
-//! figures.
+//! figures; of simulcast every layer is published, and the largest is what everybody receives.
 
 use super::presence::{Buckets, presence};
 use super::target::AdapterPlan;
@@ -101,6 +101,32 @@ struct Load {
 }
 
 impl Load {
+    fn add(&mut self, other: Self, times: f64) {
+        self.packets += other.packets * times;
+        self.bits += other.bits * times;
+    }
+
+    /// What a publisher of this media sends: all layers.
+    fn up(media: &MediaPlan, seat: Option<&Seat>) -> Self {
+        if media.layers().is_empty() {
+            return Self::of(media, seat);
+        }
+        let layers = (0..media.layers().len()).filter_map(|layer| media.layer(layer));
+        layers
+            .map(|layer| Self::of(&layer, seat))
+            .fold(Self::default(), |sum, one| Self { packets: sum.packets + one.packets, bits: sum.bits + one.bits })
+    }
+
+    /// What a subscriber of this media receives at most: the largest layer.
+    fn down(media: &MediaPlan, seat: Option<&Seat>) -> Self {
+        media
+            .layers()
+            .len()
+            .checked_sub(1)
+            .and_then(|top| media.layer(top))
+            .map_or_else(|| Self::of(media, seat), |top| Self::of(&top, seat))
+    }
+
     /// A track of a participant with this seat, if with any.
     fn of(media: &MediaPlan, seat: Option<&Seat>) -> Self {
         let payload = media.bitrate.bps() as f64;
@@ -139,6 +165,8 @@ impl Load {
 struct RoomLoad {
     /// Published, by kind.
     published: [Vec<Load>; 2],
+    /// What one subscriber would get of it.
+    served: [Vec<Load>; 2],
     /// Subscribers, by kind.
     subscribers: [Vec<f64>; 2],
     /// What subscribers would get from themselves.
@@ -152,7 +180,7 @@ struct RoomLoad {
 
 impl RoomLoad {
     fn reset(&mut self, buckets: usize) {
-        for load in self.published.iter_mut().chain([&mut self.own]) {
+        for load in self.published.iter_mut().chain(&mut self.served).chain([&mut self.own]) {
             load.clear();
             load.resize(buckets, Load::default());
         }
@@ -237,10 +265,11 @@ impl RoomLoad {
         let mut flow = Flow::default();
         for kind in 0..KINDS.len() {
             let (load, subscribers) = (self.published[kind][bucket], self.subscribers[kind][bucket]);
+            let served = self.served[kind][bucket];
             flow.packets_up += load.packets;
             flow.bits_up += load.bits;
-            flow.packets_down += load.packets * subscribers;
-            flow.bits_down += load.bits * subscribers;
+            flow.packets_down += served.packets * subscribers;
+            flow.bits_down += served.bits * subscribers;
         }
         flow.packets_down = (flow.packets_down - self.own[bucket].packets).max(0.0);
         flow.bits_down = (flow.bits_down - self.own[bucket].bits).max(0.0);
@@ -260,12 +289,12 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, join
         presence(plan, participant, buckets, &mut shares, joins);
         let watches = KINDS.map(|kind| watched(plan, participant, kind));
         let publishes = !participant.publish.is_empty();
-        let mut own = [Load::default(); 2];
+        let (mut own, mut served) = ([Load::default(); 2], [Load::default(); 2]);
         for &media in &participant.publish {
             let kind = usize::from(plan.media[usize::from(media)].kind() == MediaKind::Video);
-            let load = Load::of(&plan.media[usize::from(media)], participant.seat.as_ref());
-            own[kind].packets += load.packets;
-            own[kind].bits += load.bits;
+            let (plan, seat) = (&plan.media[usize::from(media)], participant.seat.as_ref());
+            own[kind].add(Load::up(plan, seat), 1.0);
+            served[kind].add(Load::down(plan, seat), 1.0);
         }
         for (bucket, &share) in shares.iter().enumerate() {
             let watching = if watches.iter().any(|part| *part > 0.0) { share } else { 0.0 };
@@ -276,13 +305,12 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, join
                 sum.both[bucket] += share * watching;
             }
             for kind in 0..KINDS.len() {
-                sum.published[kind][bucket].packets += own[kind].packets * share;
-                sum.published[kind][bucket].bits += own[kind].bits * share;
+                sum.published[kind][bucket].add(own[kind], share);
+                sum.served[kind][bucket].add(served[kind], share);
                 let watching = watches[kind] * share;
                 if watching > 0.0 {
                     sum.subscribers[kind][bucket] += watching;
-                    sum.own[bucket].packets += own[kind].packets * share * watching;
-                    sum.own[bucket].bits += own[kind].bits * share * watching;
+                    sum.own[bucket].add(served[kind], share * watching);
                 }
             }
         }

@@ -33,7 +33,7 @@ pub struct Timing {
     pub left: Option<Instant>,
     /// Bytes of payload of the whole frame as it was sent; where a picture has several layers, of its layer.
     pub bytes: u32,
-    /// The layer, 0..=7.
+    /// The layer that it is of, 0 the lowest: of simulcast, or spatial in one stream.
     pub layer: u8,
 }
 
@@ -187,6 +187,8 @@ pub enum Event {
     Torn(Frame),
     /// Its picture id does not follow the one before it, although no packet is missing between them.
     PictureGap(Frame),
+    /// Its TL0PICIDX does not follow that of the one before it, although no packet is missing between them.
+    BaseGap(Frame),
     /// Nothing can be decoded any more until a keyframe comes.
     Blocked(Instant),
 }
@@ -443,9 +445,13 @@ impl Frames {
         if let Some((end, true, before)) = self.gone
             && frame.complete
             && self.follows(end, frame.low)
-            && before.is_followed_by(&frame.place) == Some(false)
         {
-            self.events.push_back(Event::PictureGap(frame));
+            if before.is_followed_by(&frame.place) == Some(false) {
+                self.events.push_back(Event::PictureGap(frame));
+            }
+            if before.has_base_of(&frame.place) == Some(false) {
+                self.events.push_back(Event::BaseGap(frame));
+            }
         }
         self.gone = Some((frame.high, frame.complete, frame.place));
         self.gone_ended = frame.ends;

@@ -48,6 +48,12 @@ impl KeyframeRequests {
         self.first.take().map(|first| (first, at.saturating_since(first)))
     }
 
+    /// How long a keyframe has been asked for in vain at `now`.
+    #[must_use]
+    pub fn unanswered(&self, now: Instant) -> Option<Duration> {
+        self.first.map(|first| now.saturating_since(first))
+    }
+
     /// Nobody waits for a keyframe any more: the stream is muted.
     pub const fn cancel(&mut self) {
         self.first = None;
@@ -68,9 +74,10 @@ mod tests {
             })
             .collect();
         assert_eq!(asked, [0, 500, 1_000]);
+        assert_eq!(requests.unanswered(Instant::from_millis(1_399)), Some(Duration::from_millis(1_399)));
         let answered = requests.handle_keyframe(Instant::from_millis(1_400));
         assert_eq!(answered, Some((Instant::ZERO, Duration::from_millis(1_400))));
-        assert_eq!(requests.poll_timeout(), None);
+        assert_eq!((requests.poll_timeout(), requests.unanswered(Instant::from_secs(9))), (None, None));
         assert_eq!(requests.handle_keyframe(Instant::from_millis(1_500)), None, "nobody asked for this one");
     }
 

@@ -24,6 +24,13 @@ impl Place {
         Some(following == id.wrapping_add(1) & mask(bits))
     }
 
+    /// Whether the TL0PICIDX of `next`, the very next frame, follows this one's; `None` where either has none.
+    #[must_use]
+    pub fn has_base_of(&self, next: &Self) -> Option<bool> {
+        let (before, after, (layer, _)) = (self.tl0?, next.tl0?, next.layer?);
+        Some(after == before.wrapping_add(u8::from(layer == 0)))
+    }
+
     /// Whether a frame that cannot be decoded leaves all later ones without a reference.
     #[must_use]
     pub fn is_base(&self) -> bool {
@@ -194,6 +201,15 @@ mod tests {
         assert_eq!(short(127).is_followed_by(&short(0)), Some(true));
         assert_eq!(long(5).is_followed_by(&long(7)), Some(false));
         assert_eq!(long(5).is_followed_by(&Place::default()), None);
+    }
+
+    #[test]
+    fn base_frames_count_up_and_upper_ones_name_their_base() {
+        assert_eq!(place(1, 255, 0, false).has_base_of(&place(2, 0, 0, false)), Some(true));
+        assert_eq!(place(1, 7, 0, false).has_base_of(&place(2, 7, 2, true)), Some(true));
+        assert_eq!(place(1, 7, 2, false).has_base_of(&place(2, 8, 1, true)), Some(false));
+        assert_eq!(place(1, 7, 0, false).has_base_of(&place(2, 7, 0, false)), Some(false));
+        assert_eq!(place(1, 7, 0, false).has_base_of(&Place::default()), None);
     }
 
     proptest! {

@@ -1,7 +1,8 @@
 //! The VP8 payload format (RFC 7741 §4.2) and the beginning of a VP8 frame (RFC 6386 §9.1).
 //!
 //! Reads the payload descriptor of any packet, and of a frame's first packet whether it is a keyframe and how large.
-//! Writes the one descriptor that throng sends: 15-bit picture id, TL0PICIDX, TID, Y and KEYIDX.
+//! Writes the one descriptor that throng sends: 15-bit picture id, TL0PICIDX, TID, Y and KEYIDX. A server gives a frame other
+//! numbers in place ([`renumber`]).
 //! It decodes nothing: what follows the frame header is none of its business.
 
 /// Bytes of the descriptor that [`write_descriptor`] writes.
@@ -203,6 +204,28 @@ pub fn write_descriptor(out: &mut [u8], starts_frame: bool, place: &Place) {
     out[..DESCRIPTOR_LEN].copy_from_slice(&[first, 0xF0, 0x80 | high, low, place.tl0_picture_index, layer]);
 }
 
+/// Writes another picture id and TL0PICIDX over those of a payload's descriptor, each where it has one and as wide as it
+/// is there. Of a payload that ends inside its descriptor nothing is changed.
+pub fn renumber(payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
+    let Some(descriptor) = Descriptor::parse(payload) else { return };
+    let mut at = 2;
+    match descriptor.picture_id {
+        Some(PictureId::Long(_)) => {
+            let [high, low] = picture_id.to_be_bytes();
+            (payload[at], payload[at + 1]) = (0x80 | high, low);
+            at += 2;
+        }
+        Some(PictureId::Short(_)) => {
+            payload[at] = picture_id as u8 & 0x7F;
+            at += 1;
+        }
+        None => {}
+    }
+    if descriptor.tl0_picture_index.is_some() {
+        payload[at] = tl0_picture_index;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +237,24 @@ mod tests {
             if let Some(packet) = parse(&bytes) {
                 prop_assert!((1..=DESCRIPTOR_LEN).contains(&packet.descriptor.len));
                 prop_assert!(packet.descriptor.len <= bytes.len());
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_renumbered_in_place(bytes in proptest::collection::vec(any::<u8>(), 0..40), id: u16, tl0: u8) {
+            let mut renumbered = bytes.clone();
+            renumber(&mut renumbered, id, tl0);
+            let (before, after) = (Descriptor::parse(&bytes), Descriptor::parse(&renumbered));
+            prop_assert_eq!(before.map(|d| d.len), after.map(|d| d.len));
+            if let (Some(before), Some(after)) = (before, after) {
+                prop_assert_eq!(&bytes[before.len..], &renumbered[after.len..]);
+                let expected = before.picture_id.map(|width| match width {
+                    PictureId::Short(_) => PictureId::Short(id as u8 & 0x7F),
+                    PictureId::Long(_) => PictureId::Long(id & 0x7FFF),
+                });
+                prop_assert_eq!(after.picture_id, expected);
+                prop_assert_eq!(after.tl0_picture_index, before.tl0_picture_index.map(|_| tl0));
+                prop_assert_eq!((before.temporal, before.key_index), (after.temporal, after.key_index));
             }
         }
 

@@ -15,6 +15,7 @@ use super::{
     arrivals::Start,
     document::{Node, Table, Value},
 };
+use crate::conference::protocol::LayerChoice;
 use crate::conference::{Codec, LegKind, MediaKind};
 use crate::media::source::Source;
 use std::collections::BTreeSet;
@@ -201,6 +202,12 @@ fn check_target(scenario: &Scenario, report: &Report<'_>) {
         report.fail("target.egress", format!("there is no built-in profile `{name}`"), help);
     }
     let AdapterPlan::WhipWhep(whip) = &scenario.target.adapter else { return };
+    for population in &scenario.populations {
+        if population.subscribe.layer != LayerChoice::Auto {
+            let help = "take it out, or write layer = \"auto\"";
+            report.fail(&format!("{}.subscribe.layer", population.path), "WHEP has no words to choose a layer", help);
+        }
+    }
     let publishers = scenario.populations.iter().filter(|population| !population.publish.is_empty());
     for population in publishers.clone() {
         let of_kind = |kind: MediaKind| {

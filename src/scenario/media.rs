@@ -3,14 +3,13 @@
 //! Read straight into [`MediaPlan`]s. What an encoder could not do (a packet too small for its stamp) is refused here.
 
 use super::document::Table;
+use super::layers;
 use super::section::{Section, Shape};
 use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::dist::Dist;
 use crate::media::scalability::Scalability;
-use crate::media::source::{
-    AudioSource, FrameModel, MediaPlan, RateControl, Source, Talk, VideoSource, has_spatial_layers,
-};
+use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, Talk, VideoSource};
 use crate::rtp::red;
 use crate::units::Bitrate;
 
@@ -68,7 +67,6 @@ pub(crate) static NEITHER: Shape = Shape {
 pub(crate) static TALK: Shape = Shape { name: "Talk.on-off", keys: &["model", "on", "off"], refused: &[] };
 pub(crate) static FRAME_MODEL: Shape =
     Shape { name: "FrameModel.rfc8593", keys: &["kind", "noise", "key_ratio"], refused: &[] };
-pub(crate) static LAYERS: Shape = Shape { name: "Layers.svc", keys: &["mode", "scalability"], refused: &[] };
 
 /// Reads `[media.*]`, in the file's order.
 pub(crate) fn read(root: &Section<'_>) -> Vec<MediaPlan> {
@@ -149,11 +147,22 @@ fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
         );
     }
     section.missing("size", "write the picture's size, as in size = \"1280x720\"");
-    section.missing("bitrate", "write the encoder's target, as in bitrate = \"1.5Mbps\"");
     let (width, height) =
         section.parsed("size", size, "write it as \"1280x720\": even, from 16 to 7680").unwrap_or((640, 360));
     let fps = section.within("fps", 0.5..=120.0, "frames a second, from 0.5 to 120").unwrap_or(30.0);
-    let bitrate = section.bitrate("bitrate").unwrap_or(Bitrate::from_kbps(500));
+    let layers = layers::read(section, codec, (width, height));
+    let simulcast = layers::is_simulcast(section);
+    if simulcast && section.has("bitrate") {
+        let help = "take it out, or write { rid = ..., bitrate = ... } in `layers.rids`";
+        section.fail("bitrate", "each layer has its own bitrate", help);
+    } else if !simulcast {
+        section.missing("bitrate", "write the encoder's target, as in bitrate = \"1.5Mbps\"");
+    }
+    let (plans, scalability) =
+        layers.map_or((Vec::new(), Scalability::NONE), |layers| (layers.plans, layers.scalability));
+    let sum = simulcast.then(|| Bitrate(plans.iter().map(|layer| layer.bitrate.bps()).sum()));
+    let bitrate =
+        sum.filter(|sum| sum.bps() > 0).or_else(|| section.bitrate("bitrate")).unwrap_or(Bitrate::from_kbps(500));
     let controls = [("remb", RateControl::Remb), ("gcc", RateControl::Gcc), ("fixed", RateControl::Fixed)];
     let rate_control = if section.has("cc") { section.choice("cc", &controls, &[]) } else { None };
     if section.has("content") {
@@ -166,37 +175,13 @@ fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
         keyframe_interval: gop(section),
         frames: frame_model(section),
         rate_control: rate_control.unwrap_or(RateControl::Remb),
-        scalability: scalability(section, codec),
+        scalability,
         flexible: flexible.unwrap_or(false),
         dependency_descriptor: section.bool("dependency_descriptor").unwrap_or(codec == Codec::Av1),
+        layers: plans,
         silent: section.bool("silent").unwrap_or(false),
     };
     checked(section, MediaPlan { name, codec, bitrate, source: Source::Video(source) })
-}
-
-/// The layers of the one stream, as far as the codec has them.
-fn scalability(section: &Section<'_>, codec: Codec) -> Scalability {
-    let help = "write layers = { mode = \"svc\", scalability = \"L1T3\" }";
-    let Some(layers) = section.sub("layers", &LAYERS, help) else { return Scalability::NONE };
-    layers.missing("mode", help);
-    if layers.choice("mode", &[("svc", ())], &[("simulcast", "simulcast is not built yet")]).is_none() {
-        return Scalability::NONE;
-    }
-    layers.missing("scalability", help);
-    let modes: Vec<String> = Scalability::all()
-        .filter(|mode| mode.spatial == 1 || has_spatial_layers(codec))
-        .map(|mode| mode.to_string())
-        .collect();
-    let Some(name) = layers.text("scalability", help) else { return Scalability::NONE };
-    if modes.iter().any(|mode| mode == name) {
-        return Scalability::from_name(name).unwrap_or_default();
-    }
-    let message = match Scalability::from_name(name) {
-        Some(_) => format!("{} has no spatial layers in one stream, so no `{name}`", codec.name()),
-        None => format!("`{name}` is no scalability mode that throng knows"),
-    };
-    layers.fail("scalability", message, format!("write one of {}", modes.join(", ")));
-    Scalability::NONE
 }
 
 /// What an encoder could not send as it is written is refused; `media` knows its limits.
@@ -207,6 +192,7 @@ fn checked(section: &Section<'_>, plan: MediaPlan) -> MediaPlan {
             MediaKind::Audio if sentence.contains("with red =") => ("red", "lower `red`, `ptime` or `bitrate`"),
             MediaKind::Audio if sentence.contains("packet holds") => ("ptime", "write ptime = \"20ms\""),
             MediaKind::Audio => ("bitrate", "change `bitrate` or `ptime`"),
+            MediaKind::Video if section.has("layers") => ("layers", "change `layers`, `fps` or `size`"),
             MediaKind::Video => ("bitrate", "change `bitrate`, `fps` or `size`"),
         };
         section.fail(key, sentence, help);

@@ -4,14 +4,11 @@ use super::document::Value;
 use super::rooms::MOST;
 use super::section::{Section, Shape};
 use crate::conference::MediaKind;
+use crate::conference::protocol::LayerChoice;
 use crate::dist::Dist;
 use std::time::Duration;
 
-pub(crate) static SUBSCRIBE: Shape = Shape {
-    name: "Subscribe",
-    keys: &["audio", "video"],
-    refused: &[("layer", "choosing layers is not built yet: video has one layer")],
-};
+pub(crate) static SUBSCRIBE: Shape = Shape { name: "Subscribe", keys: &["audio", "video", "layer"], refused: &[] };
 
 /// What a participant asks for, by kind.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,6 +17,8 @@ pub struct Subscribe {
     pub audio: Selection,
     /// Other participants' video.
     pub video: Selection,
+    /// In which simulcast layer.
+    pub layer: LayerChoice,
 }
 
 impl Subscribe {
@@ -135,11 +134,12 @@ const SELECTION_HELP: &str =
 
 /// Reads `subscribe`.
 pub(crate) fn read(section: &Section<'_>) -> Subscribe {
-    let all = Subscribe { audio: Selection::All, video: Selection::All };
+    let layer = LayerChoice::Auto;
+    let all = Subscribe { audio: Selection::All, video: Selection::All, layer };
     let Some(node) = section.node("subscribe") else { return all };
     if let Value::Text(_) = node.value {
         let selection = selection(section, "subscribe").unwrap_or(Selection::All);
-        return Subscribe { audio: selection.clone(), video: selection };
+        return Subscribe { audio: selection.clone(), video: selection, layer };
     }
     let help = "write subscribe = \"all\", or { audio = \"all\", video = \"none\" }";
     let Some(table) = section.sub("subscribe", &SUBSCRIBE, help) else { return all };
@@ -147,7 +147,24 @@ pub(crate) fn read(section: &Section<'_>) -> Subscribe {
         table.missing(kind, SELECTION_HELP);
         selection(&table, kind).unwrap_or(Selection::All)
     };
-    Subscribe { audio: of("audio"), video: of("video") }
+    Subscribe { audio: of("audio"), video: of("video"), layer: layer_choice(&table) }
+}
+
+const LAYER_HELP: &str = "write \"auto\", \"low\", \"mid\" or \"high\"";
+
+fn layer_choice(table: &Section<'_>) -> LayerChoice {
+    let Some(text) = table.text("layer", LAYER_HELP) else { return LayerChoice::Auto };
+    match text {
+        "auto" => return LayerChoice::Auto,
+        "low" => return LayerChoice::Low,
+        "mid" => return LayerChoice::Mid,
+        "high" => return LayerChoice::High,
+        _ if text.starts_with("svc(") || text.starts_with("random(") => {
+            table.fail("layer", format!("`{text}` is not built yet"), LAYER_HELP);
+        }
+        _ => table.fail("layer", format!("`{text}` is no choice of a layer"), LAYER_HELP),
+    }
+    LayerChoice::Auto
 }
 
 fn selection(section: &Section<'_>, key: &str) -> Option<Selection> {

@@ -27,6 +27,8 @@ pub enum Answered {
         codec: CodecParameters,
         /// Header extensions that we read: URI by the offer's id.
         extensions: BTreeMap<u8, String>,
+        /// Names of the simulcast layers that we take; none for one stream.
+        layers: Vec<String>,
     },
     /// We send this stream in it; `cname` also names the MediaStream.
     Send(SendParameters),
@@ -57,9 +59,12 @@ fn answered(transport: &TransportParameters, section: &Section, answered: &Answe
     let (Some(kind), mid) = (section.kind(), &section.mid) else { return rejected(section) };
     match answered {
         Answered::Rejected => rejected(section),
-        Answered::Receive { codec, extensions } => {
+        Answered::Receive { codec, extensions, layers } => {
             let format = [format_of(section, codec, true)];
-            write::section(kind, mid, Direction::RecvOnly, transport, &format, extensions, None)
+            let mut media = write::section(kind, mid, Direction::RecvOnly, transport, &format, extensions, None);
+            let rids: Vec<&str> = layers.iter().map(String::as_str).collect();
+            write::add_layers(&mut media, "recv", &rids);
+            media
         }
         Answered::Send(stream) => {
             let source = write::Source {

@@ -85,6 +85,17 @@ pub struct Section {
     pub cname: Option<String>,
     /// MediaStream id and track id, where announced.
     pub msid: Option<(String, String)>,
+    /// Simulcast layers (RFC 8853), of alternatives the first.
+    pub simulcast: Simulcast,
+}
+
+/// Names of simulcast layers, seen from who wrote them, in their order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Simulcast {
+    /// Those that it sends.
+    pub send: Vec<String>,
+    /// Those that it receives.
+    pub receive: Vec<String>,
 }
 
 impl Section {
@@ -236,6 +247,7 @@ fn section(index: usize, media: &Media) -> Section {
         rtx_ssrc,
         cname,
         msid: msid(attributes),
+        simulcast: simulcast(attributes),
     }
 }
 
@@ -276,6 +288,23 @@ fn msid(attributes: &[Attribute]) -> Option<(String, String)> {
     let mut words = own.or_else(of_source)?.split_ascii_whitespace();
     let stream = words.next()?;
     Some((stream.to_owned(), words.next().unwrap_or(stream).to_owned()))
+}
+
+/// `a=simulcast:send q;h,x;~f recv a` (RFC 8853 §5.1): `;` between layers, `,` between alternatives, `~` before one that is
+/// paused at first.
+fn simulcast(attributes: &[Attribute]) -> Simulcast {
+    let mut found = Simulcast::default();
+    let mut words = value(attributes, "simulcast").unwrap_or_default().split_ascii_whitespace();
+    while let (Some(direction), Some(list)) = (words.next(), words.next()) {
+        let first = |layer: &str| layer.split(',').next().unwrap_or_default().trim_start_matches('~').to_owned();
+        let rids = list.split(';').map(first).filter(|rid| !rid.is_empty()).collect();
+        match direction {
+            "send" => found.send = rids,
+            "recv" => found.receive = rids,
+            _ => {}
+        }
+    }
+    found
 }
 
 fn codecs(media: &Media, format_parameters: &BTreeMap<u8, String>) -> Vec<CodecParameters> {

@@ -16,7 +16,7 @@ mod write;
 mod tests;
 
 pub use answer::{AnswerSpec, Answered, answer};
-pub use description::{Description, Direction, Section};
+pub use description::{Description, Direction, Section, Simulcast};
 pub use fragment::Fragment;
 pub use offer::{Answer, OfferSpec, offer, parse_answer};
 

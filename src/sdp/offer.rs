@@ -1,7 +1,10 @@
 //! The side that offers: a client that publishes (WHIP) or plays (WHEP), and what it makes of the answer.
 
 use super::{Description, Direction, SdpError, Section, write};
-use crate::conference::{CodecParameters, Feedback, ReceiveParameters, SendParameters, Setup, TransportParameters};
+use crate::conference::{
+    CodecParameters, Feedback, ReceiveParameters, SendLayer, SendParameters, Setup, TransportParameters,
+};
+use crate::rtp::extension::ExtensionKind;
 use std::collections::BTreeMap;
 
 /// What to offer. Sections come in this order: `send` first, then `receive`; all of them share one transport, and every
@@ -38,9 +41,11 @@ pub fn offer(spec: &OfferSpec) -> String {
     let mut session = write::session(spec.session_id, &mids, spec.transport.ice_lite);
     for stream in &spec.send {
         let rtx = stream.rtx_ssrc.is_some();
+        // As browsers do: what has layers announces their names and no sources.
+        let has_layers = !stream.layers.is_empty();
         let source = write::Source {
-            ssrc: stream.ssrc,
-            rtx_ssrc: stream.rtx_ssrc,
+            ssrc: if has_layers { 0 } else { stream.ssrc },
+            rtx_ssrc: stream.rtx_ssrc.filter(|_| !has_layers),
             cname: &stream.cname,
             stream: &stream.cname,
             track: &stream.media,
@@ -49,15 +54,11 @@ pub fn offer(spec: &OfferSpec) -> String {
         let kind = stream.codec.codec.kind();
         let direction = Direction::SendOnly;
         let transport = &spec.transport;
-        session.add_media(write::section(
-            kind,
-            &stream.mid,
-            direction,
-            transport,
-            &format,
-            &stream.extensions,
-            Some(&source),
-        ));
+        let mut section =
+            write::section(kind, &stream.mid, direction, transport, &format, &stream.extensions, Some(&source));
+        let rids: Vec<&str> = stream.layers.iter().map(|layer| layer.rid.as_str()).collect();
+        write::add_layers(&mut section, "send", &rids);
+        session.add_media(section);
     }
     for (stream, mid) in spec.receive.iter().zip(mids.iter().skip(spec.send.len())) {
         let formats: Vec<_> = stream.codecs.iter().map(|codec| format_of(codec, true)).collect();
@@ -126,12 +127,25 @@ fn accepted_send(section: &Section, offered: &SendParameters) -> Option<SendPara
     let of_codec = || section.codecs.iter().filter(|codec| codec.codec == offered.codec.codec);
     let codec = agreed(of_codec().find(same).or_else(|| of_codec().next())?, &offered.codec);
     let rtx_ssrc = codec.rtx_payload_type.and(offered.rtx_ssrc);
-    Some(SendParameters {
-        rtx_ssrc,
-        codec,
-        extensions: common_extensions(section, &offered.extensions),
-        ..offered.clone()
-    })
+    let extensions = common_extensions(section, &offered.extensions);
+    let layers = accepted_layers(section, offered, &codec, &extensions);
+    Some(SendParameters { rtx_ssrc, codec, extensions, layers, ..offered.clone() })
+}
+
+/// The layers that the server takes: none where it does not say so, or does not read their names.
+fn accepted_layers(
+    section: &Section,
+    offered: &SendParameters,
+    codec: &CodecParameters,
+    extensions: &BTreeMap<u8, String>,
+) -> Vec<SendLayer> {
+    if !extensions.values().any(|uri| uri == ExtensionKind::Rid.uri()) {
+        return Vec::new();
+    }
+    let taken = |layer: &&SendLayer| section.simulcast.receive.contains(&layer.rid);
+    let with_rtx =
+        |layer: &SendLayer| SendLayer { rtx_ssrc: codec.rtx_payload_type.and(layer.rtx_ssrc), ..layer.clone() };
+    offered.layers.iter().filter(taken).map(with_rtx).collect()
 }
 
 fn accepted_receive(section: &Section, offered: &ReceiveParameters) -> Option<ReceiveParameters> {

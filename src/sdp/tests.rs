@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::conference::{
-    Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters,
+    Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendLayer, SendParameters, Setup,
+    TransportParameters, numbering,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -59,6 +60,7 @@ fn stream(mid: &str, codec: CodecParameters, ssrc: u32) -> SendParameters {
         ssrc,
         cname: "someone".into(),
         extensions: BTreeMap::from([(4, "urn:ietf:params:rtp-hdrext:sdes:mid".into())]),
+        layers: Vec::new(),
     }
 }
 
@@ -75,6 +77,7 @@ fn spec_of(offer: &Description) -> OfferSpec {
                 rtx_ssrc: section.rtx_ssrc,
                 cname: "x".into(),
                 extensions: section.extensions.clone(),
+                layers: Vec::new(),
             });
         } else {
             spec.receive.push(ReceiveParameters {
@@ -180,7 +183,10 @@ fn an_answer_echoes_the_offers_numbers() {
     let offer = parse_offer(&fixture("cr-ans-12-active.offer.sdp")).expect("reads");
     let codec = offer.sections[1].codec(Codec::H264).expect("offered").clone();
     let extensions = BTreeMap::from([(4, offer.sections[1].extensions[&4].clone())]);
-    let sections = [Answered::Rejected, Answered::Receive { codec: codec.clone(), extensions: extensions.clone() }];
+    let sections = [
+        Answered::Rejected,
+        Answered::Receive { codec: codec.clone(), extensions: extensions.clone(), layers: vec![] },
+    ];
     let local = TransportParameters { ice_lite: true, ..transport(Setup::Passive) };
     let text = answer(&AnswerSpec { session_id: 1, transport: &local, offer: &offer, sections: &sections });
     assert!(text.contains("a=group:BUNDLE 1\r\n"), "{text}");
@@ -284,3 +290,45 @@ fn redundant_audio_is_offered_with_the_payload_type_of_its_blocks_and_found_agai
     assert_eq!(parse_offer(&foreign).expect("still one").sections[0].codecs[0].red_payload_type, None);
     assert_eq!(sections(opus()).1, [opus()]);
 }
+
+#[test]
+fn layers_are_offered_by_name_and_only_those_that_are_answered_are_sent() {
+    let video = numbering::codec_parameters(Codec::Vp8);
+    let layer = |rid: &str, ssrc| SendLayer { rid: rid.into(), ssrc, rtx_ssrc: Some(ssrc + 1), max_bitrate: None };
+    let layers = vec![layer("q", 10), layer("h", 20), layer("f", 30)];
+    let stream =
+        SendParameters { layers, extensions: numbering::layered_extensions(), ..stream("0", video.clone(), 10) };
+    let spec = OfferSpec { session_id: 1, transport: transport(Setup::Actpass), send: vec![stream], receive: vec![] };
+    let text = offer(&spec);
+    for line in ["a=rid:q send", "a=rid:f send", "a=simulcast:send q;h;f"] {
+        assert!(text.contains(&format!("{line}\r\n")), "{line} in {text}");
+    }
+    assert!(!text.contains("a=ssrc:"), "layers are known by their names: {text}");
+    let read = parse_offer(&text).expect("our own");
+    assert_eq!(read.sections[0].simulcast.send, ["q", "h", "f"]);
+    let answered = |layers: &[&str], extensions: BTreeMap<u8, String>| {
+        let layers = layers.iter().map(|rid| (*rid).to_owned()).collect();
+        let sections = [Answered::Receive { codec: video.clone(), extensions, layers }];
+        let local = transport(Setup::Passive);
+        let text = answer(&AnswerSpec { session_id: 2, transport: &local, offer: &read, sections: &sections });
+        let answer = parse_answer(&text, &spec).expect("our own");
+        answer.send[0].layers.iter().map(|layer| (layer.rid.clone(), layer.ssrc)).collect::<Vec<_>>()
+    };
+    assert_eq!(answered(&["f", "q"], numbering::layered_extensions()), [("q".into(), 10), ("f".into(), 30)]);
+    assert_eq!(answered(&[], numbering::layered_extensions()), []);
+    assert_eq!(answered(&["q"], numbering::extensions(MediaKind::Video)), [], "a server that cannot read their names");
+}
+
+#[test]
+fn simulcast_lines_of_others_are_read() {
+    let read = |line: &str| {
+        let text = OFFER_LINES.replace("@", line);
+        parse_offer(&text).expect("an offer").sections[0].simulcast.clone()
+    };
+    let rids = |rids: &[&str]| rids.iter().map(|rid| (*rid).to_owned()).collect::<Vec<_>>();
+    assert_eq!(read("send 1;~2,3 recv a"), Simulcast { send: rids(&["1", "2"]), receive: rids(&["a"]) });
+    assert_eq!(read("recv a;b send"), Simulcast { send: vec![], receive: rids(&["a", "b"]) });
+    assert_eq!(read(""), Simulcast::default());
+}
+
+const OFFER_LINES: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef01234567\r\na=fingerprint:sha-256 AA\r\na=setup:actpass\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\na=simulcast:@\r\n";

@@ -14,6 +14,7 @@ pub(super) struct Format<'a> {
 
 /// The stream of a section that sends.
 pub(super) struct Source<'a> {
+    /// 0 for one that is not announced.
     pub ssrc: u32,
     pub rtx_ssrc: Option<u32>,
     pub cname: &'a str,
@@ -128,9 +129,23 @@ fn add_format(media: &mut Media, format: &Format<'_>) {
     }
 }
 
+/// Simulcast layers by name (RFC 8853, RFC 8851), sent or received.
+pub(super) fn add_layers(media: &mut Media, direction: &str, rids: &[&str]) {
+    for rid in rids {
+        media.add_attribute_with_value("rid", format!("{rid} {direction}"));
+    }
+    if !rids.is_empty() {
+        media.add_attribute_with_value("simulcast", format!("{direction} {}", rids.join(";")));
+    }
+}
+
 fn add_source(media: &mut Media, source: &Source<'_>) {
     let Source { ssrc, rtx_ssrc, cname, stream, track } = source;
     media.add_attribute_with_value("msid", format!("{stream} {track}"));
+    if *ssrc == 0 {
+        // Layers are known by their names.
+        return;
+    }
     if let Some(rtx) = rtx_ssrc {
         media.add_attribute_with_value("ssrc-group", format!("FID {ssrc} {rtx}"));
     }

@@ -8,7 +8,9 @@ use super::door::{Command, Door, Heard};
 use super::http::{Desk, Line};
 use super::problem::Problem;
 use crate::conference::protocol::ServerMessage;
-use crate::conference::{Credentials, MediaKind, ReceiveParameters, SendParameters, TransportParameters};
+use crate::conference::{Credentials, MediaKind, ReceiveParameters, SendLayer, SendParameters, TransportParameters};
+use crate::media::layers::MAX_LAYERS;
+use crate::rtp::extension::ExtensionKind;
 use crate::sdp::{self, Answered, Description, Fragment, Section};
 use crate::sfu::room::{ConnectionId, Entry, Request, STANDARD_EXTENSIONS, Watch, WatchSection};
 use axum::body::Body;
@@ -172,15 +174,18 @@ fn publications(offer: &Description) -> Result<(Vec<SendParameters>, Vec<Answere
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
         }
         let extensions = known_extensions(section);
-        answered.push(Answered::Receive { codec: codec.clone(), extensions: extensions.clone() });
+        let layers = layers(section, &extensions);
+        let rids = layers.iter().map(|layer| layer.rid.clone()).collect();
+        answered.push(Answered::Receive { codec: codec.clone(), extensions: extensions.clone(), layers: rids });
         publish.push(SendParameters {
             media: media.to_owned(),
             mid: section.mid.clone(),
             codec,
-            ssrc: section.ssrc.unwrap_or(0),
-            rtx_ssrc: section.rtx_ssrc,
+            ssrc: section.ssrc.filter(|_| layers.is_empty()).unwrap_or(0),
+            rtx_ssrc: section.rtx_ssrc.filter(|_| layers.is_empty()),
             cname: section.cname.clone().unwrap_or_default(),
             extensions,
+            layers,
         });
     }
     if publish.is_empty() {
@@ -188,6 +193,19 @@ fn publications(offer: &Description) -> Result<(Vec<SendParameters>, Vec<Answere
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     Ok((publish, answered))
+}
+
+/// The simulcast layers of a section, in its order, as far as they can be taken: their names have to come with their
+/// packets. An offer whose layers cannot be is answered with one stream.
+fn layers(section: &Section, extensions: &BTreeMap<u8, String>) -> Vec<SendLayer> {
+    let rids = &section.simulcast.send;
+    let named = extensions.values().any(|uri| uri == ExtensionKind::Rid.uri());
+    let short = |rid: &String| rid.len() <= 8 && rid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if section.kind() != Some(MediaKind::Video) || !named || rids.len() > MAX_LAYERS || !rids.iter().all(short) {
+        return Vec::new();
+    }
+    let layer = |rid: &String| SendLayer { rid: rid.clone(), ssrc: 0, rtx_ssrc: None, max_bitrate: None };
+    rids.iter().map(layer).collect()
 }
 
 /// The codec that the offer prefers, under its best payload type.
@@ -226,6 +244,7 @@ fn sent(section: &Section, streams: &[ReceiveParameters], publisher: &str) -> An
         rtx_ssrc: stream.rtx_ssrc,
         cname: publisher.to_owned(),
         extensions: stream.extensions.clone(),
+        layers: Vec::new(),
     })
 }
 

@@ -305,16 +305,18 @@ impl Worker {
             self.rooms.hear(now, packet.track, level);
         }
         self.forwards.clear();
-        self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut self.forwards);
+        self.rooms.forward(&packet.offered(), &mut self.forwards);
         add(&self.counters.packets_out, self.forwards.len() as u64);
         let room = self.legs.get(from.index()).and_then(Option::as_ref).map(|slot| slot.room.as_str());
         let instead = self.misroute.as_mut().zip(room).and_then(|(misroute, room)| misroute.instead(room));
         let written = instead.unwrap_or(&packet);
         for forward in &self.forwards {
             let Some(to) = self.legs.get_mut(forward.leg.index()).and_then(Option::as_mut) else { continue };
-            to.leg.write(now, forward.stream, forward.sequence, written);
+            to.leg.write(now, forward.stream, forward.numbers, written);
             if let Some(downlink) = &mut to.downlink {
-                downlink.note(forward.stream, forward.sequence, packet.sequence);
+                // Each layer has numbers of its own.
+                let publishers = packet.sequence | u64::from(packet.layer) << 56;
+                downlink.note(forward.stream, forward.numbers.sequence, publishers);
             }
             if !std::mem::replace(&mut to.written, true) {
                 self.written.push(forward.leg);
@@ -395,7 +397,7 @@ impl Worker {
             }
             LegCommand::Restart(credentials) => self.restart(now, id, &credentials),
             command => {
-                if matches!(command, LegCommand::Keyframe(_)) {
+                if matches!(command, LegCommand::Keyframe { .. }) {
                     add(&self.counters.keyframes_asked, 1);
                 }
                 let Some(slot) = self.legs.get_mut(id.index()).and_then(Option::as_mut) else { return };

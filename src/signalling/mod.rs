@@ -8,7 +8,7 @@ pub mod room;
 pub mod whip;
 
 use crate::clock::Instant;
-use crate::conference::protocol::{RosterEntry, RosterTrack};
+use crate::conference::protocol::{LayerChoice, RosterEntry, RosterTrack};
 use crate::conference::{Cause, Credentials, ReceiveParameters, SendParameters, TrackName, TransportParameters};
 pub use message::{Carried, Carry, HttpRequest, HttpResponse, Method};
 
@@ -26,6 +26,13 @@ pub enum Input {
     Subscribe(Vec<TrackName>),
     /// Give these tracks up.
     Unsubscribe(Vec<TrackName>),
+    /// Receive a track in this layer, where the family has words for it.
+    Layer {
+        /// The track.
+        track: TrackName,
+        /// Which.
+        layer: LayerChoice,
+    },
     /// Say that a published track is muted or not.
     Mute {
         /// The media's name.
@@ -91,6 +98,13 @@ pub enum Event {
         track: TrackName,
         /// Whether it is muted from now on.
         muted: bool,
+    },
+    /// The SFU says which simulcast layers of ours somebody takes: no other has to be sent.
+    Wanted {
+        /// The media's name.
+        media: String,
+        /// Names of layers.
+        layers: Vec<String>,
     },
     /// Who speaks now, the loudest first, where the SFU says so.
     Speakers(Vec<String>),

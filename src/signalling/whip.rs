@@ -142,7 +142,7 @@ impl Session {
             Input::Carried(Carried::Response(response)) => self.handle_response(now, &response),
             Input::Carried(Carried::RequestFailed { id, reason }) => self.handle_request_failed(id, &reason),
             Input::Restart(credentials) => self.restart(credentials),
-            Input::Subscribe(_) | Input::Unsubscribe(_) | Input::Mute { .. } => {}
+            Input::Subscribe(_) | Input::Unsubscribe(_) | Input::Layer { .. } | Input::Mute { .. } => {}
             // A session's tracks are settled when it begins (RFC 9725 §4.4).
             Input::Publish(_) | Input::Unpublish(_) => {}
             Input::Carried(Carried::Opened | Carried::Text(_) | Carried::Closed { .. }) => {}

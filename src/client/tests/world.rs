@@ -23,6 +23,17 @@ impl Sfu {
     pub const ALL: [Self; 3] = [Self::Str0m, Self::Own, Self::Modelled];
 }
 
+/// A bug of the SFU's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bug {
+    /// Picture ids and TL0PICIDX go through as they came.
+    NoPictureIds,
+    /// Any frame is as good as a keyframe to begin a layer with.
+    SwitchOnDelta,
+    /// Publishers are never asked for a keyframe.
+    PliSwallowed,
+}
+
 /// Who, and which of its legs.
 type Place = (usize, u8);
 
@@ -60,6 +71,13 @@ pub struct World {
     to_clients: VecDeque<(SocketAddr, Vec<u8>)>,
     carried: VecDeque<(Place, u32, Carried)>,
     dead: bool,
+    pub bug: Option<Bug>,
+    /// What the way to every participant is estimated to carry from these times on.
+    pub estimates: VecDeque<(Instant, Bitrate)>,
+    /// The layers that each leg was sent, each run once, and whether it began with a keyframe.
+    pub layers: BTreeMap<LegId, Vec<(u8, bool)>>,
+    /// Keyframes that the SFU asked for.
+    pub keyframes_asked: u32,
 }
 
 fn sfu_address() -> SocketAddr {
@@ -116,6 +134,10 @@ impl World {
             to_clients: VecDeque::new(),
             carried: VecDeque::new(),
             dead: false,
+            bug: None,
+            estimates: VecDeque::new(),
+            layers: BTreeMap::new(),
+            keyframes_asked: 0,
         }
     }
 
@@ -137,6 +159,12 @@ impl World {
                 if self.legs[&id].leg.poll_timeout().is_some_and(|due| due <= self.now) {
                     self.drive(id);
                 }
+            }
+            if let Some((_, rate)) = self.estimates.pop_front_if(|(at, _)| *at <= self.now) {
+                for leg in self.legs.keys().copied().collect::<Vec<_>>() {
+                    self.rooms.handle_input(self.now, room::Input::Estimate { leg, rate });
+                }
+                self.obey();
             }
             if self.rooms.poll_timeout().is_some_and(|due| due <= self.now) {
                 self.rooms.handle_timeout(self.now);
@@ -293,6 +321,12 @@ impl World {
                 }
                 room::Output::Leg { leg, command } => {
                     let closes = matches!(command, LegCommand::Close);
+                    if matches!(command, LegCommand::Keyframe { .. }) {
+                        self.keyframes_asked += 1;
+                        if self.bug == Some(Bug::PliSwallowed) {
+                            continue;
+                        }
+                    }
                     let Some(known) = self.legs.get_mut(&leg) else { continue };
                     known.leg.handle_command(self.now, command);
                     self.drain_leg(leg);
@@ -329,10 +363,21 @@ impl World {
                         self.rooms.hear(self.now, packet.track, level);
                     }
                     let mut forwards: Vec<Forward> = Vec::new();
-                    self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut forwards);
-                    for forward in forwards {
+                    let mut offered = packet.offered();
+                    if self.bug == Some(Bug::SwitchOnDelta) {
+                        offered.keyframe |= offered.place.is_some_and(|place| place.starts_frame);
+                    }
+                    self.rooms.forward(&offered, &mut forwards);
+                    for mut forward in forwards {
+                        let seen = self.layers.entry(forward.leg).or_default();
+                        if seen.last().is_none_or(|(layer, _)| *layer != packet.layer) {
+                            seen.push((packet.layer, packet.frame.keyframe));
+                        }
+                        if self.bug == Some(Bug::NoPictureIds) {
+                            forward.numbers.picture = None;
+                        }
                         let to = self.legs.get_mut(&forward.leg).expect("the rooms know who is there");
-                        to.leg.write(self.now, forward.stream, forward.sequence, &packet);
+                        to.leg.write(self.now, forward.stream, forward.numbers, &packet);
                         written.push(forward.leg);
                     }
                 }

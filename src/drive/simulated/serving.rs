@@ -262,10 +262,10 @@ impl Serving {
             self.rooms.hear(now, packet.track, level);
         }
         self.forwards.clear();
-        self.rooms.forward(packet.track, packet.sequence, packet.keyframe, &mut self.forwards);
+        self.rooms.forward(&packet.offered(), &mut self.forwards);
         for forward in &self.forwards {
             let Some(to) = slot(&mut self.legs, forward.leg) else { continue };
-            to.leg.write(now, forward.stream, forward.sequence, packet);
+            to.leg.write(now, forward.stream, forward.numbers, packet);
             if !std::mem::replace(&mut to.written, true) {
                 self.written.push(forward.leg);
             }

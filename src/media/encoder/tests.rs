@@ -30,6 +30,7 @@ fn camera(codec: Codec, kbps: u64) -> MediaPlan {
         scalability: Scalability::NONE,
         flexible: false,
         dependency_descriptor: false,
+        layers: Vec::new(),
         silent: false,
     };
     let bitrate = Bitrate::from_kbps(kbps);

@@ -35,6 +35,7 @@ fn source(mode: Scalability, flexible: bool) -> VideoSource {
         scalability: mode,
         flexible,
         dependency_descriptor: false,
+        layers: Vec::new(),
         silent: false,
     }
 }

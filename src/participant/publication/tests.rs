@@ -24,6 +24,7 @@ fn video(codec: Codec) -> MediaPlan {
         scalability: Scalability::NONE,
         flexible: false,
         dependency_descriptor: false,
+        layers: Vec::new(),
         silent: false,
     };
     MediaPlan { name: "cam".into(), codec, bitrate: Bitrate::from_kbps(2_500), source: Source::Video(source) }

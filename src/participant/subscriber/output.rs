@@ -27,6 +27,8 @@ pub struct Expect {
     pub requested: Option<Instant>,
     /// How long after that a video's first decodable frame may take before it counts as black.
     pub first_frame: Duration,
+    /// Simulcast layers that its publisher has, as far as that is known; 1 where there is one stream.
+    pub layers: u8,
     /// Which packets are to be opened.
     pub opening: Opening,
 }

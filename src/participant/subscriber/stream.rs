@@ -424,6 +424,7 @@ impl Stream {
     }
 
     fn restart(&mut self, now: Instant) {
+        self.out.count(Metric::IntegritySeqJump);
         self.missing.settle_all();
         self.tell_settled(now);
         self.jitter.forget_timeline();

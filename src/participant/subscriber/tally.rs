@@ -9,7 +9,7 @@ use crate::metrics::catalog::Metric;
 use std::collections::VecDeque;
 
 /// The counters, in the order of their outputs.
-const COUNTERS: [Metric; 21] = [
+const COUNTERS: [Metric; 26] = [
     Metric::RtpPacketsReceived,
     Metric::RtpBytesReceived,
     Metric::RtpDup,
@@ -24,6 +24,8 @@ const COUNTERS: [Metric; 21] = [
     Metric::VideoKeyframes,
     Metric::VideoFreezeCount,
     Metric::VideoPauseCount,
+    Metric::VideoKeyframesMissed,
+    Metric::VideoLayerSwitch,
     Metric::VideoBlack,
     Metric::IntegrityMisroute,
     Metric::IntegrityTornFrames,
@@ -31,26 +33,31 @@ const COUNTERS: [Metric; 21] = [
     Metric::IntegrityPayloadCrc,
     Metric::IntegrityTsBackwards,
     Metric::IntegrityPidGap,
+    Metric::IntegrityTl0Gap,
+    Metric::IntegrityLayerStart,
+    Metric::IntegritySeqJump,
 ];
 
 /// The ratios.
-const RATIOS: [Metric; 6] = [
+const RATIOS: [Metric; 7] = [
     Metric::RtpLossNet,
     Metric::RtpLossResidual,
     Metric::RtpLossLate,
     Metric::RtpReorder,
     Metric::AudioConcealedRatio,
     Metric::VideoFreezeRatio,
+    Metric::VideoResolutionTime,
 ];
 
 /// The trends of which a window keeps the mean.
-const MEANS: [Metric; 7] = [
+const MEANS: [Metric; 8] = [
     Metric::RtpJitter,
     Metric::DelayTransport,
     Metric::DelayFrame,
     Metric::DelayE2e,
     Metric::SfuForwardDelay,
     Metric::VideoFps,
+    Metric::VideoLayerDistance,
     Metric::AudioMosEst,
 ];
 

@@ -83,6 +83,7 @@ fn video(codec: Codec) -> MediaPlan {
         scalability: Scalability::NONE,
         flexible: false,
         dependency_descriptor: false,
+        layers: Vec::new(),
         silent: false,
     };
     MediaPlan { name: "camera".into(), codec, bitrate: Bitrate::from_kbps(800), source: Source::Video(source) }
@@ -122,6 +123,7 @@ fn expect(codec: Codec) -> Expect {
         subscribed: Instant::from_millis(900),
         requested: None,
         first_frame: Duration::from_secs(5),
+        layers: 1,
         opening: Opening::default(),
     }
 }
@@ -458,4 +460,55 @@ fn a_stream_is_small_and_stays_small() {
     bench.run(8_000, |index| if index % 20 == 3 { Fate::Drop } else { Fate::Deliver });
     let size = size_of::<Stream>() + bench.stream.heap_bytes();
     assert!(size <= 8 * 1024, "{size}");
+}
+
+/// A stream whose payloads are changed, and whose sequence numbers jump once, at frame 90.
+fn renumbered(plan: &MediaPlan, mut change: impl FnMut(usize, &mut Vec<u8>)) -> Bench {
+    let mut bench = Bench::new(plan);
+    let mut frame = Frame::default();
+    let mut sequence = 65_530u16;
+    for millis in 1_001..5_000 {
+        bench.now = millis;
+        let now = Instant::from_millis(millis);
+        bench.encoder.handle_timeout(now);
+        while bench.encoder.poll_frame(&mut frame) {
+            for (position, payload) in frame.packets.iter().enumerate() {
+                let mut bytes = Vec::new();
+                payload.write_into(&mut bytes);
+                change(frame.number as usize, &mut bytes);
+                let jump = if frame.number >= 90 { 0 } else { 20_000 };
+                let packet = Packet {
+                    index: 0,
+                    sequence: sequence.wrapping_add(jump),
+                    rtp_time: frame.rtp_time,
+                    marker: frame.marker(position),
+                    payload: bytes,
+                    descriptor: None,
+                    rtx: false,
+                };
+                sequence = sequence.wrapping_add(1);
+                bench.deliver(now, now, &packet);
+            }
+        }
+        bench.stream.handle_timeout(now);
+        bench.drain();
+    }
+    bench.finish();
+    bench
+}
+
+#[test]
+fn a_base_frame_that_does_not_count_up_is_named() {
+    let count = |bench: &Bench, metric| bench.counts.get(&metric).copied().unwrap_or(0);
+    let mut bench = renumbered(&video(Codec::Vp8), |_, _| ());
+    assert_eq!(
+        (count(&bench, Metric::IntegrityTl0Gap), count(&bench, Metric::IntegritySeqJump)),
+        (0, 1),
+        "one jump at 90"
+    );
+    bench = renumbered(&video(Codec::Vp8), |frame, payload| {
+        // TL0PICIDX is the fifth byte of our descriptors.
+        payload[4] = payload[4].wrapping_add(u8::from(frame >= 60));
+    });
+    assert_eq!((count(&bench, Metric::IntegrityTl0Gap), count(&bench, Metric::IntegrityPidGap)), (1, 0));
 }

@@ -13,6 +13,8 @@ use crate::qos::freeze::{Freeze, Smoothness, Watched};
 use crate::qos::integrity::WholeFrame;
 use crate::qos::keyframe::KeyframeRequests;
 
+/// A keyframe that was asked for is missed when it has not come after so long.
+const MISSED_AFTER: Duration = Duration::from_secs(1);
 /// Watched seconds below which no frame rate is told.
 const SHORTEST_RATE: f64 = 0.5;
 
@@ -37,6 +39,9 @@ pub struct Video {
     interval: Watched,
     whole: Option<WholeFrame>,
     frames_begun: u32,
+    /// Simulcast layers of its publisher, and the one that is shown.
+    layers: u8,
+    layer: Option<u8>,
 }
 
 impl Video {
@@ -58,6 +63,8 @@ impl Video {
             interval: Watched::default(),
             whole: None,
             frames_begun: 0,
+            layers: expect.layers,
+            layer: None,
         }
     }
 
@@ -178,6 +185,9 @@ impl Video {
         let dark = self.black && !self.seen_frame && !self.muted;
         if whole && (watched.watched >= Duration::from_secs(1) || dark) {
             out.sample(Metric::VideoFps, due, f64::from(watched.frames));
+            if let Some(distance) = self.distance() {
+                out.sample(Metric::VideoLayerDistance, due, f64::from(distance));
+            }
         }
     }
 
@@ -201,6 +211,9 @@ impl Video {
         self.handle_timeout(now, feedback, out);
         self.frames.finish(now);
         self.drain(now, expect, out);
+        if self.requests.unanswered(now).is_some_and(|asked| asked >= MISSED_AFTER) {
+            out.count(Metric::VideoKeyframesMissed);
+        }
         out.unanswered(Metric::VideoSubscribeWait, &mut self.requested, now);
         if let Some(freeze) = self.smoothness.finish(now) {
             note_freeze(freeze, out);
@@ -235,6 +248,30 @@ impl Video {
         if !more.watched.is_zero() || !more.frozen.is_zero() {
             out.tally.add(Metric::VideoFreezeRatio, more.frozen.as_nanos() as u64, more.watched.as_nanos() as u64);
         }
+        if let Some(distance) = self.distance() {
+            let watched = more.watched.as_nanos() as u64;
+            out.tally.add(Metric::VideoResolutionTime, if distance == 0 { watched } else { 0 }, watched);
+        }
+    }
+
+    /// How far below the highest layer what is shown is; `None` where there is one layer, or nothing is shown.
+    fn distance(&self) -> Option<u8> {
+        self.layer.filter(|_| self.layers > 1).map(|layer| (self.layers - 1).saturating_sub(layer))
+    }
+
+    /// A frame of this layer is shown.
+    fn note_layer(&mut self, layer: u8, keyframe: bool, at: Instant, out: &mut Outbox) {
+        if self.layer == Some(layer) {
+            return;
+        }
+        // What was watched until now was watched in the layer before.
+        self.watch_to(at, out);
+        if self.layer.replace(layer).is_some() {
+            out.count(Metric::VideoLayerSwitch);
+            if !keyframe {
+                out.count(Metric::IntegrityLayerStart);
+            }
+        }
     }
 
     fn drain(&mut self, now: Instant, expect: &Expect, out: &mut Outbox) -> Option<i64> {
@@ -251,6 +288,7 @@ impl Video {
                 Event::Undecodable(_) => out.count(Metric::VideoFramesUndecodable),
                 Event::Torn(_) => out.count(Metric::IntegrityTornFrames),
                 Event::PictureGap(_) => out.count(Metric::IntegrityPidGap),
+                Event::BaseGap(_) => out.count(Metric::IntegrityTl0Gap),
                 Event::Blocked(_) => {
                     if !self.muted && self.requests.handle_blocked(now) {
                         ask_for_keyframe(expect.feedback, out);
@@ -264,6 +302,9 @@ impl Video {
     /// A frame became decodable at `at`.
     fn show(&mut self, frame: &Frame, at: Instant, expect: &Expect, out: &mut Outbox) {
         out.count(Metric::VideoFramesDecodable);
+        if let Some(timing) = frame.timing {
+            self.note_layer(timing.layer, frame.keyframe, at, out);
+        }
         if frame.keyframe {
             out.count(Metric::VideoKeyframes);
             if let Some((asked, wait)) = self.requests.handle_keyframe(at) {

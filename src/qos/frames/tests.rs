@@ -10,6 +10,7 @@ struct Bench {
     undecodable: usize,
     torn: usize,
     gaps: usize,
+    base_gaps: usize,
     blocked: usize,
 }
 
@@ -22,6 +23,7 @@ impl Bench {
                 Event::Undecodable(_) => self.undecodable += 1,
                 Event::Torn(_) => self.torn += 1,
                 Event::PictureGap(_) => self.gaps += 1,
+                Event::BaseGap(_) => self.base_gaps += 1,
                 Event::Blocked(_) => self.blocked += 1,
             }
         }

@@ -90,8 +90,8 @@ fn without_null(schema: &mut serde_json::Value) {
 mod tests {
     use super::document;
     use crate::scenario::{
-        action, arrivals, fault, media, network, path, population, rooms, run, section::Shape, subscribe, target,
-        threshold,
+        action, arrivals, fault, layers, media, network, path, population, rooms, run, section::Shape, subscribe,
+        target, threshold,
     };
     use serde_json::Value;
     use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +113,9 @@ mod tests {
             &media::VIDEO,
             &media::TALK,
             &media::FRAME_MODEL,
-            &media::LAYERS,
+            &layers::SIMULCAST,
+            &layers::SVC,
+            &layers::LAYER,
             &network::NETWORK,
             &network::STEP,
             &rooms::ROOMS,

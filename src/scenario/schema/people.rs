@@ -201,6 +201,10 @@ pub struct Subscribe {
         pattern = r"^ *(all|none|last-n\(.+\)|active\(.+\)|page\(.+\)|pinned\(.+\)( *\+ *active\(.+\))?) *$"
     ))]
     pub video: String,
+    /// In which simulcast layer of theirs: "auto" is the best that the way to this participant carries, the others are
+    /// asked for and still no better than that.
+    #[schemars(extend("default" = "auto", "enum" = ["auto", "low", "mid", "high"]))]
+    pub layer: Option<String>,
 }
 
 /// One network, or several with weights.

@@ -220,13 +220,13 @@ pub enum Media {
         /// When the speaker talks; without it, all the time.
         talk: Option<Talk>,
     },
-    /// Pictures, in one stream.
+    /// Pictures, in one stream or in simulcast layers.
     Video {
         /// The codec.
         #[schemars(extend("default" = "vp8", "enum" = ["vp8", "h264", "vp9", "av1"]))]
         codec: Option<String>,
-        /// Target of the encoder, as in "1.5Mbps".
-        bitrate: String,
+        /// Target of the encoder, as in "1.5Mbps"; must be there without `layers` and must not with them.
+        bitrate: Option<String>,
         /// Width and height, as in "1280x720".
         size: String,
         /// Frames a second.
@@ -259,10 +259,20 @@ pub enum Media {
     },
 }
 
-/// Layers of one video.
+/// Layers of a video.
 #[derive(JsonSchema, Debug)]
 #[schemars(tag = "mode", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Layers {
+    /// A stream a layer (RFC 8853), from the smallest picture to the largest. Under its target the encoder drops them from
+    /// the top, as libwebrtc does.
+    Simulcast {
+        /// Names of 1 to 3 layers, the smallest picture first, or tables of them.
+        #[schemars(length(min = 1, max = 3))]
+        rids: Vec<RidForm>,
+        /// Temporal layers of each; more than 1 is for VP8.
+        #[schemars(extend("default" = 1), range(min = 1, max = 3))]
+        temporal: Option<u8>,
+    },
     /// Layers within one stream.
     Svc {
         /// The W3C's name of the mode: "L1T2" and "L1T3" are two and three temporal layers, of every codec; "L2T1" to
@@ -271,6 +281,31 @@ pub enum Layers {
         #[schemars(regex(pattern = r"^(L1T[1-3]|L[23]T[1-3](_KEY)?)$"))]
         scalability: String,
     },
+}
+
+/// A layer's name, or a table.
+#[derive(JsonSchema, Debug)]
+#[schemars(untagged)]
+pub enum RidForm {
+    /// Its name.
+    Name(String),
+    /// The layer.
+    Layer(Layer),
+}
+
+/// A simulcast layer.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct Layer {
+    /// Its name: letters and digits, at most 8 (RFC 8851).
+    #[schemars(regex(pattern = r"^[A-Za-z0-9]{1,8}$"))]
+    pub rid: String,
+    /// How much smaller its picture is a side; without it the last has the whole size, each one before it half the sides
+    /// of the next.
+    #[schemars(range(min = 1.0, max = 64.0))]
+    pub scale: Option<f64>,
+    /// Target of its encoder; without it what libwebrtc gives a picture of its size.
+    pub bitrate: Option<String>,
 }
 
 /// When a speaker talks.

@@ -137,11 +137,7 @@ fn every_documented_error_says_what_to_write_instead() {
             "in L3T1 the bitrate is at least",
             "bitrate",
         ),
-        (
-            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncc = \"bbr\"",
-            "`bbr`",
-            "`gcc`",
-        ),
+        ("[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncc = \"bbr\"", "`bbr`", "`gcc`"),
         (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncontent = \"screen\"",
             "screen content is not built",
@@ -151,6 +147,36 @@ fn every_documented_error_says_what_to_write_instead() {
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"svc\" }",
             "needs `scalability`",
             "L1T3",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"simulcast\", rids = [\"f\"] }",
+            "each layer has its own bitrate",
+            "take it out",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nlayers = { mode = \"simulcast\", rids = [\"a\", \"b\", \"c\", \"d\"] }",
+            "1 to 3 simulcast layers, not 4",
+            "the smallest picture first",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nlayers = { mode = \"simulcast\", rids = [\"q\", \"q\"] }",
+            "`q` is no name for a layer",
+            "each name once",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nlayers = { mode = \"simulcast\", rids = [{ rid = \"f\", scale = 1.0 }, { rid = \"q\", scale = 4.0 }] }",
+            "the layer `f` (640x360, 500kbps) is not smaller than `q` (160x90, 150kbps)",
+            "`scale` falls and `bitrate` rises",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\nsize = \"32x32\"\nlayers = { mode = \"simulcast\", rids = [\"q\", \"h\", \"f\"] }",
+            "the layer `q` would have 8x8 pixels",
+            "fewer layers",
+        ),
+        (
+            "[media.m]\nkind = \"video\"\ncodec = \"h264\"\nsize = \"640x360\"\nlayers = { mode = \"simulcast\", rids = [\"f\"], temporal = 2 }",
+            "one temporal layer",
+            "take it out",
         ),
         (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ngop = \"1ms\"",
@@ -340,9 +366,9 @@ fn every_documented_error_says_what_to_write_instead() {
             "",
         ),
         (
-            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all\", video = \"all\", layer = \"auto\" }",
-            "choosing layers",
-            "",
+            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all\", video = \"all\", layer = \"svc(1,2)\" }",
+            "`svc(1,2)` is not built yet",
+            "\"mid\"",
         ),
         (
             "[[population]]\nname = \"p\"\ncount = 1\nsession = { length = \"inf\", rejoin = { prob = 0.5, after = \"1s\" } }",

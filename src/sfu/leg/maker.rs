@@ -146,6 +146,8 @@ fn extension_map(setup: &LegSetup) -> ExtensionMap {
         Extension::AbsoluteCaptureTime,
         Extension::TransportSequenceNumber,
         Extension::RtpMid,
+        Extension::RtpStreamId,
+        Extension::RepairedRtpStreamId,
     ];
     let mut map = ExtensionMap::empty();
     for (id, uri) in &setup.extensions {

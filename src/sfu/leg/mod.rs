@@ -15,10 +15,10 @@ pub mod str0m;
 use crate::clock::Instant;
 pub use crate::conference::LegKind;
 use crate::conference::{Credentials, TransportParameters};
-use crate::sfu::room::{LegCommand, LegSetup, StreamId};
+use crate::sfu::room::{LegCommand, LegSetup, Numbers, StreamId};
 use crate::units::Bitrate;
 use ::str0m::net::DatagramSend;
-pub use packet::Packet;
+pub use packet::{FrameNumbers, Packet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -146,10 +146,9 @@ impl Leg {
         either!(self, leg => leg.restart(now, remote))
     }
 
-    /// Sends one packet to the participant under this extended sequence number: at once, or with the next
-    /// [`Self::handle_timeout`].
-    pub fn write(&mut self, now: Instant, stream: StreamId, sequence: u64, packet: &Arc<Packet>) {
-        either!(self, leg => leg.write(now, stream, sequence, packet));
+    /// Sends one packet to the participant under these numbers: at once, or with the next [`Self::handle_timeout`].
+    pub fn write(&mut self, now: Instant, stream: StreamId, numbers: Numbers, packet: &Arc<Packet>) {
+        either!(self, leg => leg.write(now, stream, numbers, packet));
     }
 
     /// Time has passed, or packets were written.

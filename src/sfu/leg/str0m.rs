@@ -9,13 +9,14 @@
 pub use super::maker::Maker;
 use super::maker::{DescriptorValue, config, rtx_payload_types};
 use super::nomination::Nomination;
-use super::packet::{Packet, begins_keyframe};
+use super::packet::{FrameNumbers, Packet};
 use super::{LegOutput, Sent};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Codec, Credentials, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::ntp::Ntp;
-use crate::sfu::room::{LegCommand, LegSetup, StreamId, TrackId};
+use crate::rtp::vp8;
+use crate::sfu::room::{LegCommand, LegSetup, Numbers, SenderClock, StreamId, TrackId};
 use crate::units::Bitrate;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use str0m::bwe::BweKind;
 use str0m::config::Fingerprint;
-use str0m::media::{KeyframeRequestKind, Mid, Pt};
+use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, ExtensionValues, RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc};
@@ -38,7 +39,9 @@ const RTX_AGE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 struct Incoming {
     track: TrackId,
+    layer: u8,
     mid: Mid,
+    rid: Option<Rid>,
     ssrc: u32,
     codec: Codec,
     red: Option<Pt>,
@@ -144,11 +147,12 @@ impl Leg {
                     self.rtc.direct_api().remove_media(stopped.mid);
                 }
             }
-            LegCommand::Keyframe(track) => {
-                self.with_stream_rx(track, |stream| stream.request_keyframe(KeyframeRequestKind::Pli));
+            LegCommand::Keyframe { track, layer } => {
+                self.with_stream_rx(track, layer, |stream| stream.request_keyframe(KeyframeRequestKind::Pli));
             }
             LegCommand::Ceiling { track, rate } => {
-                self.with_stream_rx(track, |stream| stream.request_remb(rate.bps().into()));
+                // For a track in layers the source of the lowest stands for all of them.
+                self.with_stream_rx(track, 0, |stream| stream.request_remb(rate.bps().into()));
             }
             // The least is what is sent anyway: padding in its place would only fill the way.
             LegCommand::Desire(rate) => self.rtc.bwe().set_bitrate(str0m::bwe::Bitrate::ZERO, rate.bps().into()),
@@ -184,17 +188,18 @@ impl Leg {
     }
 
     /// Queues one packet to the participant; [`Self::handle_timeout`] sends what is queued.
-    pub fn write(&mut self, _now: Instant, stream: StreamId, sequence: u64, packet: &Arc<Packet>) {
+    pub fn write(&mut self, _now: Instant, stream: StreamId, numbers: Numbers, packet: &Arc<Packet>) {
         let Some(outgoing) = self.outgoing.get(stream.index()).and_then(Option::as_ref) else { return };
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_tx(&outgoing.ssrc.into()) else { return };
         let arrived = self.start + Duration::from_nanos(packet.arrival.as_nanos());
         let (payload_type, payload) = packet.outward(outgoing.payload_type, outgoing.red);
         let payload = match payload {
-            Cow::Borrowed(whole) if whole.len() == packet.payload.len() => Arc::clone(&packet.payload),
+            Cow::Borrowed(whole) if whole.len() == packet.payload.len() => renumbered(packet, numbers),
             other => Arc::from(&*other),
         };
-        let write = RtpWrite::new(Pt::from(payload_type), sequence.into(), packet.rtp_time, arrived, payload)
+        let (sequence, rtp_time) = (numbers.sequence.into(), numbers.rtp_time);
+        let write = RtpWrite::new(Pt::from(payload_type), sequence, rtp_time, arrived, payload)
             .marker(packet.marker)
             .ext_vals(written(packet))
             .nackable(outgoing.nackable);
@@ -295,13 +300,13 @@ impl Leg {
             Some(index) => *index,
             None => self.learn(ssrc)?,
         };
-        let Incoming { track, codec, .. } = self.incoming[index];
+        let Incoming { track, layer, codec, .. } = self.incoming[index];
         let values = &rtp.header.ext_vals;
         let level = values.audio_level.zip(values.voice_activity);
         Some(LegOutput::Packet(Arc::new(Packet {
             track,
+            layer,
             sequence: *rtp.seq_no,
-            keyframe: begins_keyframe(codec, &rtp.payload),
             marker: rtp.header.marker,
             rtp_time: rtp.header.timestamp,
             arrival: Instant::from_nanos(rtp.timestamp.saturating_duration_since(self.start).as_nanos() as u64),
@@ -309,14 +314,23 @@ impl Leg {
             capture_time: values.abs_capture_time.map(captured),
             red: self.incoming[index].red == Some(rtp.header.payload_type),
             descriptor: values.user_values.get().map(|DescriptorValue(value)| value.clone()),
+            frame: FrameNumbers::read(codec, &rtp.payload, rtp.header.marker),
+            clock: rtp.last_sender_info.map(|info| SenderClock {
+                ntp: Ntp::from_unix_nanos(
+                    info.ntp_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
+                ),
+                rtp_time: info.rtp_time.numer() as u32,
+            }),
             payload: rtp.payload,
         })))
     }
 
-    /// A stream whose SSRC was not announced: str0m has matched it by its mid.
+    /// A stream whose SSRC was not announced: str0m has matched it by its mid, of a layer by its name too.
     fn learn(&mut self, ssrc: u32) -> Option<usize> {
-        let mid = self.rtc.direct_api().stream_rx(&ssrc.into())?.mid();
-        let index = self.incoming.iter().position(|incoming| incoming.mid == mid)?;
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_rx(&ssrc.into())?;
+        let (mid, rid) = (stream.mid(), stream.rid());
+        let index = self.incoming.iter().position(|incoming| (incoming.mid, incoming.rid) == (mid, rid))?;
         self.incoming[index].ssrc = ssrc;
         self.by_ssrc.insert(ssrc, index);
         Some(index)
@@ -324,23 +338,26 @@ impl Leg {
 
     fn receive(&mut self, track: TrackId, parameters: &SendParameters) {
         let codec = parameters.codec.codec;
+        let red = parameters.codec.red_payload_type.map(Pt::from);
         let mid = Mid::from(parameters.mid.as_str());
         let mut direct = self.rtc.direct_api();
         direct.declare_media(mid, media_kind(codec.kind()));
-        if parameters.ssrc != 0 {
-            let rtx = parameters.rtx_ssrc.filter(|_| parameters.codec.rtx_payload_type.is_some()).map(Into::into);
-            let nack = rtx.is_some() && parameters.codec.feedback.nack;
-            direct.expect_stream_rx(parameters.ssrc.into(), rtx, mid, None).suppress_nack(!nack);
-            self.by_ssrc.insert(parameters.ssrc, self.incoming.len());
+        for (layer, (ssrc, rtx)) in parameters.sources().enumerate() {
+            let rid = parameters.layers.get(layer).map(|layer| Rid::from(layer.rid.as_str()));
+            if ssrc != 0 {
+                let rtx = rtx.filter(|_| parameters.codec.rtx_payload_type.is_some()).map(Into::into);
+                let nack = rtx.is_some() && parameters.codec.feedback.nack;
+                direct.expect_stream_rx(ssrc.into(), rtx, mid, rid).suppress_nack(!nack);
+                self.by_ssrc.insert(ssrc, self.incoming.len());
+            }
+            self.incoming.push(Incoming { track, layer: layer as u8, mid, rid, ssrc, codec, red });
         }
-        let red = parameters.codec.red_payload_type.map(Pt::from);
-        self.incoming.push(Incoming { track, mid, ssrc: parameters.ssrc, codec, red });
     }
 
     fn stop_receiving(&mut self, track: TrackId) {
-        let Some(index) = self.incoming.iter().position(|incoming| incoming.track == track) else { return };
-        let stopped = self.incoming.remove(index);
+        let Some(stopped) = self.incoming.iter().find(|incoming| incoming.track == track) else { return };
         self.rtc.direct_api().remove_media(stopped.mid);
+        self.incoming.retain(|incoming| incoming.track != track);
         let known = self.incoming.iter().enumerate().filter(|(_, incoming)| incoming.ssrc != 0);
         self.by_ssrc = known.map(|(index, incoming)| (incoming.ssrc, index)).collect();
     }
@@ -360,10 +377,24 @@ impl Leg {
         self.outgoing[stream.index()] = Some(Outgoing { mid, ssrc, payload_type, red, nackable: rtx.is_some() });
     }
 
-    fn with_stream_rx(&mut self, track: TrackId, act: impl FnOnce(&mut str0m::rtp::StreamRx)) {
-        let Some(incoming) = self.incoming.iter().find(|incoming| incoming.track == track) else { return };
-        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(incoming.mid, None) {
+    fn with_stream_rx(&mut self, track: TrackId, layer: u8, act: impl FnOnce(&mut str0m::rtp::StreamRx)) {
+        let place = |incoming: &&Incoming| (incoming.track, incoming.layer) == (track, layer);
+        let Some(incoming) = self.incoming.iter().find(place) else { return };
+        if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(incoming.mid, incoming.rid) {
             act(stream);
+        }
+    }
+}
+
+/// The payload under a subscriber's numbers; copied only where they differ from the publisher's.
+fn renumbered(packet: &Packet, numbers: Numbers) -> Arc<[u8]> {
+    match numbers.picture {
+        _ if numbers.empty => Arc::default(),
+        None => Arc::clone(&packet.payload),
+        Some((picture, tl0)) => {
+            let mut payload = packet.payload.to_vec();
+            vp8::renumber(&mut payload, picture, tl0);
+            payload.into()
         }
     }
 }

@@ -11,16 +11,21 @@ const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-se
 const ABS_CAPTURE_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
 const DEPENDENCY_DESCRIPTOR: &str =
     "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// The header extensions that the SFU reads or writes, with the ids that it gives them where it is free to. The last,
-/// transport-wide sequence numbers, is written to subscribers only where the way to them is estimated.
-pub const STANDARD_EXTENSIONS: [(u8, &str); 6] = [
+/// transport-wide sequence numbers, is written to subscribers only where the way to them is estimated; names of layers
+/// come from publishers only.
+pub const STANDARD_EXTENSIONS: [(u8, &str); 8] = [
     (1, AUDIO_LEVEL),
     (2, ABS_SEND_TIME),
     (4, MID),
     (5, ABS_CAPTURE_TIME),
     (6, DEPENDENCY_DESCRIPTOR),
+    (10, RID),
+    (11, REPAIRED_RID),
     (3, TRANSPORT_CC),
 ];
 
@@ -88,7 +93,8 @@ pub(super) fn extensions(published: &[SendParameters], estimates: bool) -> Optio
     }
     for (wanted, uri) in STANDARD_EXTENSIONS {
         // Sequence numbers that nobody asked for would only cost every packet eight bytes.
-        if uri == TRANSPORT_CC && !estimates || ids.values().any(|known| known == uri) {
+        let unasked = matches!(uri, RID | REPAIRED_RID) || uri == TRANSPORT_CC && !estimates;
+        if unasked || ids.values().any(|known| known == uri) {
             continue;
         }
         // One-byte headers know the ids 1 to 14 (RFC 8285 §4.2).
@@ -102,7 +108,7 @@ pub(super) fn extensions(published: &[SendParameters], estimates: bool) -> Optio
 /// estimated.
 pub(super) fn downward(extensions: &BTreeMap<u8, String>, kind: MediaKind, estimates: bool) -> BTreeMap<u8, String> {
     let other = if kind == MediaKind::Audio { DEPENDENCY_DESCRIPTOR } else { AUDIO_LEVEL };
-    let carried = |uri: &str| (estimates || uri != TRANSPORT_CC) && uri != other;
+    let carried = |uri: &str| !matches!(uri, RID | REPAIRED_RID) && (estimates || uri != TRANSPORT_CC) && uri != other;
     let known = |uri: &str| STANDARD_EXTENSIONS.iter().any(|(_, standard)| *standard == uri);
     extensions.iter().filter(|(_, uri)| carried(uri) && known(uri)).map(|(id, uri)| (*id, uri.clone())).collect()
 }

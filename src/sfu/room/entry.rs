@@ -1,6 +1,7 @@
 //! Entering and leaving, publishing and subscribing.
 
 use super::admission::{PUBLISH_LIMIT, is_name};
+use super::layers::REVIEW_INTERVAL;
 use super::member::{Member, State, Waiting};
 use super::speakers::Voice;
 use super::timers::Timer;
@@ -13,6 +14,8 @@ use crate::conference::protocol::{Refusal, RosterEntry, RosterTrack, ServerMessa
 use crate::conference::{
     CodecParameters, Credentials, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
 };
+use crate::media::layers::MAX_LAYERS;
+use crate::units::Bitrate;
 use rand::Rng as _;
 use slab::Slab;
 use std::collections::BTreeMap;
@@ -111,6 +114,7 @@ impl Rooms {
             subscriptions: Slab::new(),
             ssrcs: Vec::new(),
             estimate: None,
+            desired: Bitrate::default(),
         });
         self.rooms.entry(room.to_owned()).or_default().insert(name.to_owned(), leg);
         self.connections.insert(connection, leg);
@@ -192,12 +196,15 @@ impl Rooms {
 
     fn publish(&mut self, now: Instant, leg: LegId, parameters: SendParameters) -> RosterTrack {
         let member = &mut self.members[leg.index()];
-        member.ssrcs.extend(std::iter::once(parameters.ssrc).chain(parameters.rtx_ssrc));
+        member.ssrcs.extend(numbers(&parameters));
         let name = TrackName { participant: member.name.clone(), media: parameters.media.clone() };
         let connected = member.state == State::Connected;
         let track = TrackId::from_index(self.tracks.insert(Track::new(leg, name, parameters.clone())));
         member.published.insert(parameters.media.clone(), track);
         self.command(leg, LegCommand::Receive { track, parameters: Box::new(parameters) });
+        if self.tracks[track.index()].is_layered() {
+            self.timers.set(now + REVIEW_INTERVAL, Timer::Layers(track));
+        }
         if connected {
             self.announce_ceiling(now, track);
         }
@@ -248,12 +255,14 @@ impl Rooms {
     /// Ends a track's streams and forgets it; the publisher's side of it is left to the caller.
     fn end_track(&mut self, track: TrackId) -> TrackName {
         self.silence(self.tracks[track.index()].owner, track);
-        self.timers.cancel(Timer::Keyframe(track));
-        self.timers.cancel(Timer::Ceiling(track));
         let ended = self.tracks.remove(track.index());
-        self.members[ended.owner.index()]
-            .ssrcs
-            .retain(|ssrc| *ssrc != ended.parameters.ssrc && Some(*ssrc) != ended.parameters.rtx_ssrc);
+        for layer in 0..ended.streams.len() {
+            self.timers.cancel(Timer::Keyframe(track, layer as u8));
+        }
+        self.timers.cancel(Timer::Ceiling(track));
+        self.timers.cancel(Timer::Layers(track));
+        let gone: Vec<u32> = numbers(&ended.parameters).collect();
+        self.members[ended.owner.index()].ssrcs.retain(|ssrc| !gone.contains(ssrc));
         for (leg, stream) in ended.subscribers() {
             self.members[leg.index()].subscriptions.remove(stream.index());
             self.command(leg, LegCommand::StopSending(stream));
@@ -280,7 +289,9 @@ impl Rooms {
         }
         self.tell_others(&room, leg, ServerMessage::Muted { track: name, muted });
         if !muted {
-            self.want_keyframe(now, track);
+            for layer in 0..self.tracks[track.index()].streams.len() {
+                self.want_keyframe(now, track, layer as u8);
+            }
         }
     }
 
@@ -332,7 +343,8 @@ impl Rooms {
         self.tracks[track.index()].add_route(leg, stream, first_sequence, connected);
         self.command(leg, LegCommand::Send { stream, parameters: Box::new(parameters.clone()) });
         if connected {
-            self.want_keyframe(now, track);
+            self.share(now, leg);
+            self.want_keyframe_for(now, track, leg, stream);
         }
         parameters
     }
@@ -408,9 +420,11 @@ fn check_published(tracks: &[SendParameters]) -> Result<(), Refused> {
     if tracks.iter().any(|track| !is_name(&track.media) || !is_mid(&track.mid)) {
         return malformed("a media's name is visible ASCII, its mid 1 to 16 letters and digits");
     }
-    let mut numbers = std::collections::BTreeSet::new();
-    let sources = tracks.iter().flat_map(|track| std::iter::once(track.ssrc).chain(track.rtx_ssrc));
-    if !sources.filter(|ssrc| *ssrc != 0).all(|ssrc| numbers.insert(ssrc)) {
+    if tracks.iter().any(|track| !are_layers(track)) {
+        return malformed("a video has at most 3 layers, each with a name of its own of 1 to 8 letters and digits");
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    if !tracks.iter().flat_map(numbers).filter(|ssrc| *ssrc != 0).all(|ssrc| seen.insert(ssrc)) {
         return malformed("two streams have one SSRC");
     }
     let mut names = std::collections::BTreeSet::new();
@@ -419,6 +433,20 @@ fn check_published(tracks: &[SendParameters]) -> Result<(), Refused> {
         return malformed("two tracks have one name or one mid");
     }
     Ok(())
+}
+
+/// Every SSRC of a track.
+fn numbers(track: &SendParameters) -> impl Iterator<Item = u32> + '_ {
+    track.sources().flat_map(|(ssrc, rtx)| std::iter::once(ssrc).chain(rtx))
+}
+
+fn are_layers(track: &SendParameters) -> bool {
+    let is_rid = |rid: &str| (1..=8).contains(&rid.len()) && rid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let mut rids = std::collections::BTreeSet::new();
+    let named = track.layers.iter().all(|layer| is_rid(&layer.rid) && rids.insert(&layer.rid));
+    named
+        && track.layers.len() <= MAX_LAYERS
+        && (track.layers.is_empty() || track.codec.codec.kind() == MediaKind::Video)
 }
 
 /// What str0m keeps of a mid; the RFC allows more (RFC 8843 §15.2), nobody sends it.

@@ -40,6 +40,8 @@ pub(super) struct Member {
     pub ssrcs: Vec<u32>,
     /// What the way to it is estimated to carry.
     pub estimate: Option<Bitrate>,
+    /// What it would be sent if the way allowed everything, as its leg was told.
+    pub desired: Bitrate,
 }
 
 impl Member {

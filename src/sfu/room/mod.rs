@@ -9,7 +9,12 @@ mod admission;
 mod codecs;
 mod entry;
 mod forward;
+mod layers;
 mod member;
+mod meter;
+mod offered;
+mod renumber;
+mod route;
 mod speakers;
 mod timers;
 mod words;
@@ -19,7 +24,8 @@ mod tests;
 
 pub use admission::{Census, Limits};
 pub use codecs::{STANDARD_EXTENSIONS, standard_codecs};
-pub use forward::Forward;
+pub use layers::IDLE;
+pub use offered::{Forward, Numbers, Offered, Picture, SenderClock};
 pub use speakers::ELECTION_EVERY;
 pub use words::{
     ConnectionId, Entry, Input, LegCommand, LegId, LegSetup, Output, Request, StreamId, TrackId, Watch, WatchSection,
@@ -132,12 +138,13 @@ impl Rooms {
             Input::KeyframeWanted { leg, stream } => {
                 let member = self.members.get(leg.index());
                 if let Some(track) = member.and_then(|member| member.track_of(stream)) {
-                    self.want_keyframe(now, track);
+                    self.want_keyframe_for(now, track, leg, stream);
                 }
             }
             Input::Estimate { leg, rate } => {
                 if let Some(member) = self.members.get_mut(leg.index()) {
                     member.estimate = Some(rate);
+                    self.share(now, leg);
                 }
             }
         }
@@ -164,7 +171,8 @@ impl Rooms {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
-                Timer::Keyframe(track) => self.keyframe_due(now, track),
+                Timer::Keyframe(track, layer) => self.keyframe_due(now, track, layer),
+                Timer::Layers(track) => self.review(now, track),
                 Timer::Ceiling(track) => self.announce_ceiling(now, track),
                 Timer::Handshake(leg) => self.remove(leg),
                 Timer::Election => self.elect(now),
@@ -193,6 +201,7 @@ impl Rooms {
             Request::Unpublish(media) => self.unpublish(leg, &media),
             Request::Mute { media, muted } => self.mute(now, leg, &media, muted),
             Request::Subscribe(tracks) => self.subscribe(now, leg, &tracks),
+            Request::Layer { track, layer } => self.choose_layer(now, leg, &track, layer),
             Request::Unsubscribe(tracks) => self.unsubscribe(leg, &tracks),
             Request::Enter(_) | Request::Watch(_) => {}
         }
@@ -210,9 +219,12 @@ impl Rooms {
         for track in published {
             self.announce_ceiling(now, track);
         }
+        for (stream, track) in &streams {
+            self.tracks[track.index()].activate(leg, *stream);
+        }
+        self.share(now, leg);
         for (stream, track) in streams {
-            self.tracks[track.index()].activate(leg, stream);
-            self.want_keyframe(now, track);
+            self.want_keyframe_for(now, track, leg, stream);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The laws of the rooms, without any transport: legs open as soon as they are asked for.
 
+mod layers;
+
 use super::*;
 use crate::conference::protocol::{RosterEntry, RosterTrack};
 use crate::conference::{
@@ -44,6 +46,7 @@ fn track(media: &str, ssrc: u32) -> SendParameters {
         rtx_ssrc: rtx.map(|_| ssrc + 1),
         cname: "x".into(),
         extensions: STANDARD_EXTENSIONS.iter().map(|(id, uri)| (*id, (*uri).to_owned())).collect(),
+        layers: Vec::new(),
     }
 }
 
@@ -144,16 +147,29 @@ impl World {
 
     /// Sends a packet; the connections that it reaches, with the sequence numbers there.
     fn packet(&mut self, from: u64, media: &str, sequence: u64, keyframe: bool) -> Vec<(u64, u64)> {
+        let packet = Offered { keyframe, ..self.offered(from, media, sequence) };
+        self.forward(&packet).into_iter().map(|(to, numbers)| (to, numbers.sequence)).collect()
+    }
+
+    /// A packet that could be sent now.
+    fn offered(&self, from: u64, media: &str, sequence: u64) -> Offered {
         let track = self.receiving[&self.leg(from)][media];
+        let (arrival, rtp_time) = (self.now, sequence as u32 * 3_000);
+        let (place, picture, clock) = (None, None, None);
+        Offered { track, layer: 0, sequence, rtp_time, arrival, keyframe: false, bytes: 100, place, picture, clock }
+    }
+
+    /// The connections that a packet reaches, with the numbers there.
+    fn forward(&mut self, packet: &Offered) -> Vec<(u64, Numbers)> {
         let mut out = vec![];
-        self.rooms.forward(track, sequence, keyframe, &mut out);
+        self.rooms.forward(packet, &mut out);
         let owner = |leg| self.legs.iter().rfind(|(_, of)| **of == leg).expect("a leg of somebody").0.0;
-        out.iter().map(|forward| (owner(forward.leg), forward.sequence)).collect()
+        out.iter().map(|forward| (owner(forward.leg), forward.numbers)).collect()
     }
 
     fn keyframes_asked(&mut self) -> usize {
-        let asked = self.commands.iter().filter(|(_, command)| matches!(command, LegCommand::Keyframe(_))).count();
-        self.commands.retain(|(_, command)| !matches!(command, LegCommand::Keyframe(_)));
+        let asked = self.commands.iter().filter(|(_, command)| matches!(command, LegCommand::Keyframe { .. })).count();
+        self.commands.retain(|(_, command)| !matches!(command, LegCommand::Keyframe { .. }));
         asked
     }
 }

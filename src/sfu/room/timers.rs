@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Timer {
     /// A keyframe request that the throttle held back.
-    Keyframe(TrackId),
+    Keyframe(TrackId, u8),
+    /// The layers of a track are to be looked at again.
+    Layers(TrackId),
     /// The next announcement of the ceiling.
     Ceiling(TrackId),
     /// A leg has had its time to connect.

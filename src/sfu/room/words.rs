@@ -1,6 +1,6 @@
 //! What goes into the rooms and comes out of them.
 
-use crate::conference::protocol::{ClientMessage, ServerMessage};
+use crate::conference::protocol::{ClientMessage, LayerChoice, ServerMessage};
 use crate::conference::{
     CodecParameters, Credentials, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
 };
@@ -96,6 +96,13 @@ pub enum Request {
     Subscribe(Vec<TrackName>),
     /// Stop receiving these tracks.
     Unsubscribe(Vec<TrackName>),
+    /// Receive a track in this layer.
+    Layer {
+        /// The track.
+        track: TrackName,
+        /// Which.
+        layer: LayerChoice,
+    },
     /// A track is muted or not.
     Mute {
         /// The media's name.
@@ -120,6 +127,7 @@ impl From<ClientMessage> for Request {
             ClientMessage::Unpublish { media } => Self::Unpublish(media),
             ClientMessage::Subscribe { tracks } => Self::Subscribe(tracks),
             ClientMessage::Unsubscribe { tracks } => Self::Unsubscribe(tracks),
+            ClientMessage::Layer { track, layer } => Self::Layer { track, layer },
             ClientMessage::Mute { media, muted } => Self::Mute { media, muted },
             ClientMessage::Restart { credentials } => Self::Restart(credentials),
             ClientMessage::Leave => Self::Leave,
@@ -244,7 +252,12 @@ pub enum LegCommand {
     /// Send it no longer.
     StopSending(StreamId),
     /// Ask the publisher of this track for a keyframe (PLI).
-    Keyframe(TrackId),
+    Keyframe {
+        /// Which.
+        track: TrackId,
+        /// Of which of its simulcast layers, 0 the lowest.
+        layer: u8,
+    },
     /// Tell the publisher of this track its ceiling (REMB).
     Ceiling {
         /// Which.

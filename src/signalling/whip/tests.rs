@@ -50,6 +50,7 @@ fn stream(mid: &str, media: &str, codec: Codec) -> SendParameters {
         rtx_ssrc: rtx.map(|_| 20),
         cname: "p".into(),
         extensions: BTreeMap::from([(4, "urn:ietf:params:rtp-hdrext:sdes:mid".into())]),
+        layers: Vec::new(),
     }
 }
 

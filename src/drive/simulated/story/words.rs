@@ -116,6 +116,7 @@ pub(super) fn said(text: &str) -> String {
         Ok(ClientMessage::Unpublish { media }) => format!("unpublish {media}"),
         Ok(ClientMessage::Subscribe { tracks }) => format!("subscribe to {}", names(tracks.iter())),
         Ok(ClientMessage::Unsubscribe { tracks }) => format!("unsubscribe from {}", names(tracks.iter())),
+        Ok(ClientMessage::Layer { track, layer }) => format!("layer {layer:?} of {track}").to_lowercase(),
         Ok(ClientMessage::Mute { media, muted }) => format!("{} {media}", if muted { "mute" } else { "unmute" }),
         Ok(ClientMessage::Restart { .. }) => "restart ICE".to_owned(),
         Ok(ClientMessage::Leave) => "leave".to_owned(),
@@ -138,6 +139,7 @@ pub(super) fn heard(text: &str) -> String {
         Ok(ServerMessage::Left { participant }) => format!("{participant} left"),
         Ok(ServerMessage::Published { participant, track }) => format!("{participant} publishes {}", track.media),
         Ok(ServerMessage::Unpublished { track }) => format!("{} publishes {} no more", track.participant, track.media),
+        Ok(ServerMessage::Layers { media, wanted }) => format!("somebody takes of {media}: {}", wanted.join(", ")),
         Ok(ServerMessage::Muted { track, muted }) => {
             format!("{} {} {}", track.participant, if muted { "mutes" } else { "unmutes" }, track.media)
         }

@@ -2,6 +2,7 @@
 
 use super::super::Packet;
 use crate::clock::{Duration, Instant};
+use crate::sfu::room::Numbers;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ const AGE: Duration = Duration::from_secs(3);
 /// One packet that can be sent again.
 #[derive(Debug)]
 pub(super) struct Cached {
-    /// Its extended sequence number in the stream.
-    pub sequence: u64,
+    /// Its numbers in the stream.
+    pub numbers: Numbers,
     pub packet: Arc<Packet>,
     /// When it was sent again last; [`Instant::ZERO`] for never.
     pub resent: Instant,
@@ -28,14 +29,15 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Keeps a packet that was sent.
-    pub fn store(&mut self, sequence: u64, packet: &Arc<Packet>) {
+    pub fn store(&mut self, numbers: Numbers, packet: &Arc<Packet>) {
+        let sequence = numbers.sequence;
         if self.packets.len() == PACKETS {
             self.packets.pop_front();
         }
-        let cached = Cached { sequence, packet: Arc::clone(packet), resent: Instant::ZERO };
+        let cached = Cached { numbers, packet: Arc::clone(packet), resent: Instant::ZERO };
         match self.packets.back() {
-            Some(last) if last.sequence > sequence => {
-                let at = self.packets.partition_point(|known| known.sequence < sequence);
+            Some(last) if last.numbers.sequence > sequence => {
+                let at = self.packets.partition_point(|known| known.numbers.sequence < sequence);
                 self.packets.insert(at, cached);
             }
             _ => self.packets.push_back(cached),
@@ -51,24 +53,25 @@ impl Cache {
 
     /// The packet with this number in its header, while it is young enough.
     pub fn find(&mut self, now: Instant, sequence: u16) -> Option<&mut Cached> {
-        let newest = self.packets.back()?.sequence;
+        let newest = self.packets.back()?.numbers.sequence;
         let wanted = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence)))?;
-        let at = self.packets.partition_point(|known| known.sequence < wanted);
+        let at = self.packets.partition_point(|known| known.numbers.sequence < wanted);
         let found = self.packets.get_mut(at)?;
-        (found.sequence == wanted && found.packet.arrival + AGE >= now).then_some(found)
+        (found.numbers.sequence == wanted && found.packet.arrival + AGE >= now).then_some(found)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sfu::leg::FrameNumbers;
     use crate::sfu::room::TrackId;
 
     fn packet(millis: u64) -> Arc<Packet> {
         Arc::new(Packet {
             track: TrackId(0),
+            layer: 0,
             sequence: 0,
-            keyframe: false,
             marker: false,
             rtp_time: 0,
             arrival: Instant::from_millis(millis),
@@ -77,7 +80,13 @@ mod tests {
             capture_time: None,
             descriptor: None,
             red: false,
+            frame: FrameNumbers::default(),
+            clock: None,
         })
+    }
+
+    fn numbers(sequence: u64) -> Numbers {
+        Numbers { sequence, ..Numbers::default() }
     }
 
     #[test]
@@ -85,8 +94,9 @@ mod tests {
         let mut cache = Cache::default();
         let mut order: Vec<u64> = (65_400..65_800).collect();
         order.swap(210, 213);
-        order.iter().for_each(|&sequence| cache.store(sequence, &packet(1)));
-        let mut found = |sequence: u64| cache.find(Instant::from_millis(2), sequence as u16).map(|c| c.sequence);
+        order.iter().for_each(|&sequence| cache.store(numbers(sequence), &packet(1)));
+        let mut found =
+            |sequence: u64| cache.find(Instant::from_millis(2), sequence as u16).map(|c| c.numbers.sequence);
         for sequence in 65_544..65_800 {
             assert_eq!(found(sequence), Some(sequence));
         }
@@ -96,8 +106,8 @@ mod tests {
     #[test]
     fn it_forgets_after_three_seconds() {
         let mut cache = Cache::default();
-        cache.store(7, &packet(1_000));
-        cache.store(8, &packet(2_000));
+        cache.store(numbers(7), &packet(1_000));
+        cache.store(numbers(8), &packet(2_000));
         assert!(cache.find(Instant::from_millis(4_000), 7).is_some());
         assert!(cache.find(Instant::from_millis(4_001), 7).is_none());
         cache.expire(Instant::from_millis(4_001));

@@ -1,6 +1,6 @@
 //! What a leg receives: streams of a publisher, opened, numbered, repaired, and reported on.
 
-use super::super::packet::{Packet, begins_keyframe};
+use super::super::packet::{FrameNumbers, Packet};
 use crate::clock::{Duration, Instant};
 use crate::conference::{CodecParameters, SendParameters};
 use crate::qos::jitter::Jitter;
@@ -9,11 +9,11 @@ use crate::qos::rtt::Echo;
 use crate::qos::sequence::{Arrival, Arrivals};
 use crate::rtp::extension::{ExtensionMap, Extensions};
 use crate::rtp::header::{Header, View};
-use crate::rtp::rtcp::{self, ReportBlock};
+use crate::rtp::rtcp::{self, ReportBlock, SenderInfo};
 use crate::rtp::rtx;
 use crate::rtp::srtp::Session;
 use crate::rtp::twcc::FeedbackBuilder;
-use crate::sfu::room::TrackId;
+use crate::sfu::room::{SenderClock, TrackId};
 use crate::units::Bitrate;
 use std::sync::Arc;
 
@@ -26,16 +26,20 @@ pub(super) struct Receiving {
     extensions: ExtensionMap,
     streams: Vec<Incoming>,
     /// Whose packets a source's are, and whether they are retransmissions. Few: looked through, not hashed.
-    sources: Vec<(u32, TrackId, bool)>,
+    sources: Vec<(u32, Place, bool)>,
     feedback: FeedbackBuilder,
     next_feedback: Option<Instant>,
 }
 
+/// A track, and which of its layers.
+type Place = (TrackId, u8);
+
 /// One stream of a publisher.
 #[derive(Debug)]
 struct Incoming {
-    track: TrackId,
+    place: Place,
     mid: String,
+    rid: Option<String>,
     codec: CodecParameters,
     /// 0 while it is known by its mid only.
     ssrc: u32,
@@ -46,6 +50,7 @@ struct Incoming {
     missing: Missing,
     jitter: Jitter,
     echo: Echo,
+    clock: Option<SenderClock>,
     keyframe_wanted: bool,
     ceiling: Option<Bitrate>,
 }
@@ -62,25 +67,40 @@ impl Receiving {
         }
     }
 
-    /// Expects a stream.
+    /// Expects a track, of simulcast each of its layers.
     pub fn add(&mut self, track: TrackId, parameters: &SendParameters) {
-        let codec = parameters.codec.clone();
-        let rtx_ssrc = parameters.rtx_ssrc.filter(|_| codec.rtx_payload_type.is_some() && parameters.ssrc != 0);
-        let rate = codec.codec.clock_rate();
-        if parameters.ssrc != 0 {
-            self.sources.push((parameters.ssrc, track, false));
+        for (layer, (ssrc, rtx_ssrc)) in parameters.sources().enumerate() {
+            let rid = parameters.layers.get(layer).map(|layer| layer.rid.clone());
+            self.add_stream((track, layer as u8), rid, (ssrc, rtx_ssrc), parameters);
         }
-        self.sources.extend(rtx_ssrc.map(|ssrc| (ssrc, track, true)));
+    }
+
+    fn add_stream(
+        &mut self,
+        place: Place,
+        rid: Option<String>,
+        (ssrc, rtx_ssrc): (u32, Option<u32>),
+        parameters: &SendParameters,
+    ) {
+        let codec = parameters.codec.clone();
+        let rtx_ssrc = rtx_ssrc.filter(|_| codec.rtx_payload_type.is_some() && ssrc != 0);
+        let rate = codec.codec.clock_rate();
+        if ssrc != 0 {
+            self.sources.push((ssrc, place, false));
+        }
+        self.sources.extend(rtx_ssrc.map(|ssrc| (ssrc, place, true)));
         self.streams.push(Incoming {
-            track,
+            place,
             mid: parameters.mid.clone(),
-            ssrc: parameters.ssrc,
+            rid,
+            ssrc,
             has_rtx: rtx_ssrc.is_some(),
             arrivals: Arrivals::new(rate),
             highest: 0,
             missing: Missing::new(codec.feedback.nack),
             jitter: Jitter::new(rate),
             echo: Echo::default(),
+            clock: None,
             keyframe_wanted: false,
             ceiling: None,
             codec,
@@ -89,22 +109,22 @@ impl Receiving {
 
     /// Expects it no longer.
     pub fn remove(&mut self, track: TrackId) {
-        self.streams.retain(|incoming| incoming.track != track);
-        self.sources.retain(|(_, of, _)| *of != track);
+        self.streams.retain(|incoming| incoming.place.0 != track);
+        self.sources.retain(|(_, of, _)| of.0 != track);
     }
 
-    /// Asks the publisher for a keyframe as soon as it can be asked.
-    pub fn want_keyframe(&mut self, track: TrackId) {
-        self.with(track, |incoming| incoming.keyframe_wanted = true);
+    /// Asks the publisher for a keyframe of a layer as soon as it can be asked.
+    pub fn want_keyframe(&mut self, track: TrackId, layer: u8) {
+        self.with((track, layer), |incoming| incoming.keyframe_wanted = true);
     }
 
-    /// Tells the publisher its ceiling as soon as it can be told.
+    /// Tells the publisher the ceiling of all layers together as soon as it can be told.
     pub fn set_ceiling(&mut self, track: TrackId, rate: Bitrate) {
-        self.with(track, |incoming| incoming.ceiling = Some(rate));
+        self.with((track, 0), |incoming| incoming.ceiling = Some(rate));
     }
 
-    fn with(&mut self, track: TrackId, change: impl FnOnce(&mut Incoming)) {
-        if let Some(incoming) = self.streams.iter_mut().find(|incoming| incoming.track == track) {
+    fn with(&mut self, place: Place, change: impl FnOnce(&mut Incoming)) {
+        if let Some(incoming) = self.streams.iter_mut().find(|incoming| incoming.place == place) {
             change(incoming);
         }
     }
@@ -121,21 +141,21 @@ impl Receiving {
         let header = view.header();
         let values = self.extensions.read(&view);
         let known = self.sources.iter().find(|(ssrc, ..)| *ssrc == header.ssrc);
-        let (track, is_rtx) = match known {
-            Some(&(_, track, is_rtx)) => (track, is_rtx),
+        let (place, is_rtx) = match known {
+            Some(&(_, place, is_rtx)) => (place, is_rtx),
             None => self.guess(&header, &values)?,
         };
         scratch.clear();
         scratch.extend_from_slice(datagram);
         let opened = srtp.rx.open_rtp(scratch).ok()?;
         if known.is_none() {
-            self.learn(header.ssrc, track, is_rtx);
+            self.learn(header.ssrc, place, is_rtx);
         }
         if let Some(sequence) = values.transport_sequence {
             self.feedback.record(sequence, now);
             self.next_feedback.get_or_insert(now + FEEDBACK_EVERY);
         }
-        let incoming = self.streams.iter_mut().find(|incoming| incoming.track == track)?;
+        let incoming = self.streams.iter_mut().find(|incoming| incoming.place == place)?;
         let payload = opened.payload(scratch);
         let (sequence, payload) = if is_rtx {
             let (original, payload) = rtx::split(payload)?;
@@ -144,9 +164,9 @@ impl Receiving {
             (incoming.take_original(now, &header, opened.sequence, payload.is_empty())?, payload)
         };
         Some(Packet {
-            track,
+            track: place.0,
+            layer: place.1,
             sequence,
-            keyframe: begins_keyframe(incoming.codec.codec, payload),
             marker: header.marker,
             rtp_time: header.rtp_time,
             arrival: now,
@@ -155,26 +175,32 @@ impl Receiving {
             capture_time: values.abs_capture_time,
             descriptor: values.dependency_descriptor.map(Box::from),
             red: !is_rtx && incoming.codec.red_payload_type == Some(header.payload_type),
+            frame: FrameNumbers::read(incoming.codec.codec, payload, header.marker),
+            clock: incoming.clock,
         })
     }
 
-    /// Whose packet one of an unknown source may be: that of a stream whose source was not announced, by its mid.
-    fn guess(&self, header: &Header, values: &Extensions<'_>) -> Option<(TrackId, bool)> {
+    /// Whose packet one of an unknown source may be: that of a stream whose source was not announced, by its mid, of a
+    /// layer by its name too.
+    fn guess(&self, header: &Header, values: &Extensions<'_>) -> Option<(Place, bool)> {
         let mid = values.mid?;
         let fits = |incoming: &&Incoming| {
             let codec = &incoming.codec;
             let main = incoming.ssrc == 0 && incoming.carries(header.payload_type);
             let rtx = !incoming.has_rtx && codec.rtx_payload_type == Some(header.payload_type);
-            incoming.mid == mid && (main || rtx)
+            let named = incoming.rid.is_none()
+                || main && incoming.rid.as_deref() == values.rid
+                || rtx && incoming.rid.as_deref() == values.repaired_rid;
+            incoming.mid == mid && (main || rtx) && named
         };
         let incoming = self.streams.iter().find(fits)?;
-        Some((incoming.track, !incoming.carries(header.payload_type)))
+        Some((incoming.place, !incoming.carries(header.payload_type)))
     }
 
     /// An authentic packet came from a source that was not announced.
-    fn learn(&mut self, ssrc: u32, track: TrackId, is_rtx: bool) {
-        self.sources.push((ssrc, track, is_rtx));
-        self.with(track, |incoming| {
+    fn learn(&mut self, ssrc: u32, place: Place, is_rtx: bool) {
+        self.sources.push((ssrc, place, is_rtx));
+        self.with(place, |incoming| {
             if is_rtx {
                 incoming.has_rtx = true;
             } else {
@@ -183,10 +209,11 @@ impl Receiving {
         });
     }
 
-    /// A sender report of a stream came; `ntp_middle` are the middle 32 bits of its NTP time.
-    pub fn handle_sender_report(&mut self, now: Instant, ssrc: u32, ntp_middle: u32) {
+    /// A sender report of a stream came.
+    pub fn handle_sender_report(&mut self, now: Instant, ssrc: u32, info: &SenderInfo) {
         if let Some(incoming) = self.streams.iter_mut().find(|incoming| incoming.ssrc == ssrc) {
-            incoming.echo.handle_sender_report(ntp_middle, now);
+            incoming.echo.handle_sender_report(info.ntp.middle(), now);
+            incoming.clock = Some(SenderClock { ntp: info.ntp, rtp_time: info.rtp_time });
         }
     }
 
@@ -197,22 +224,33 @@ impl Receiving {
 
     /// Appends the requests and the feedback that are due.
     pub fn request(&mut self, now: Instant, sender: u32, rtcp: &mut Vec<u8>) {
-        for incoming in self.streams.iter_mut().filter(|incoming| incoming.ssrc != 0) {
-            let ssrc = incoming.ssrc;
-            if std::mem::take(&mut incoming.keyframe_wanted) {
-                rtcp::write_pli(rtcp, sender, ssrc);
-            }
-            if let Some(rate) = incoming.ceiling.take() {
-                rtcp::write_remb(rtcp, sender, rate.bps(), &[ssrc]);
-            }
-            if incoming.missing.is_due(now, incoming.arrivals.newest()) {
-                incoming.missing.handle_timeout(now, &incoming.arrivals, |ask| ask.write(rtcp, sender, ssrc));
-            }
+        for index in 0..self.streams.len() {
+            self.request_one(index, now, sender, rtcp);
         }
         if self.next_feedback.is_some_and(|at| at <= now) {
             self.next_feedback = None;
             let media = self.streams.first().map_or(0, |incoming| incoming.ssrc);
             while self.feedback.build(rtcp, sender, media) {}
+        }
+    }
+
+    fn request_one(&mut self, index: usize, now: Instant, sender: u32, rtcp: &mut Vec<u8>) {
+        let track = self.streams[index].place.0;
+        let incoming = &mut self.streams[index];
+        let ssrc = incoming.ssrc;
+        if ssrc == 0 {
+            return;
+        }
+        if std::mem::take(&mut incoming.keyframe_wanted) {
+            rtcp::write_pli(rtcp, sender, ssrc);
+        }
+        if incoming.missing.is_due(now, incoming.arrivals.newest()) {
+            incoming.missing.handle_timeout(now, &incoming.arrivals, |ask| ask.write(rtcp, sender, ssrc));
+        }
+        if let Some(rate) = incoming.ceiling.take() {
+            let known = |incoming: &&Incoming| incoming.place.0 == track && incoming.ssrc != 0;
+            let ssrcs: Vec<u32> = self.streams.iter().filter(known).map(|incoming| incoming.ssrc).collect();
+            rtcp::write_remb(rtcp, sender, rate.bps(), &ssrcs);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::rtp::extension::{ExtensionKind, ExtensionMap};
 use crate::rtp::header::Kind;
 use crate::rtp::ntp::Ntp;
 use crate::rtp::srtp::Session;
-use crate::sfu::room::{LegCommand, LegSetup, StreamId};
+use crate::sfu::room::{LegCommand, LegSetup, Numbers, StreamId};
 use crate::transport::{End, Event, Factory, Output, Transport};
 use estimator::Estimator;
 use incoming::Receiving;
@@ -137,7 +137,7 @@ impl Leg {
             LegCommand::StopReceiving(track) => self.receiving.remove(track),
             LegCommand::Send { stream, parameters } => self.sending.add(stream, &parameters),
             LegCommand::StopSending(stream) => self.sending.remove(stream, &mut self.rtcp),
-            LegCommand::Keyframe(track) => self.receiving.want_keyframe(track),
+            LegCommand::Keyframe { track, layer } => self.receiving.want_keyframe(track, layer),
             LegCommand::Ceiling { track, rate } => self.receiving.set_ceiling(track, rate),
             LegCommand::Desire(rate) => {
                 if let Some(estimator) = &mut self.estimator {
@@ -177,8 +177,8 @@ impl Leg {
         self.flush(now);
     }
 
-    /// Sends one packet to the participant under this extended sequence number, which no other packet of the stream has.
-    pub fn write(&mut self, now: Instant, stream: StreamId, sequence: u64, packet: &Arc<Packet>) {
+    /// Sends one packet to the participant under these numbers, which no other packet of the stream has.
+    pub fn write(&mut self, now: Instant, stream: StreamId, numbers: Numbers, packet: &Arc<Packet>) {
         let (Some(srtp), Some(to)) = (&mut self.srtp, self.transport.peer()) else { return };
         let Some(outgoing) = self.sending.get_mut(stream) else { return };
         if self.closed {
@@ -186,11 +186,11 @@ impl Leg {
         }
         let mut estimator = self.estimator.as_mut().filter(|_| outgoing.is_numbered());
         let number = estimator.as_ref().map(|estimator| estimator.next_sequence());
-        let datagram = outgoing.write(Ntp::at(self.origin, now), srtp, (sequence, number), packet);
+        let datagram = outgoing.write(Ntp::at(self.origin, now), srtp, (numbers, number), packet);
         if let Some(estimator) = &mut estimator {
             estimator.handle_sent(now, datagram.len());
         }
-        let sent = Sent::Media { stream, sequence: sequence as u16 };
+        let sent = Sent::Media { stream, sequence: numbers.sequence as u16 };
         self.outputs.push_back(LegOutput::Transmit { to, datagram: datagram.into(), sent });
     }
 

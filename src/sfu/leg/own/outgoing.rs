@@ -11,7 +11,8 @@ use crate::rtp::ntp::Ntp;
 use crate::rtp::rtcp::{self, SenderInfo};
 use crate::rtp::rtx;
 use crate::rtp::srtp::Session;
-use crate::sfu::room::StreamId;
+use crate::rtp::vp8;
+use crate::sfu::room::{Numbers, StreamId};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -160,18 +161,19 @@ impl Outgoing {
         &mut self,
         ntp: Ntp,
         srtp: &mut Session,
-        (sequence, number): (u64, Option<u16>),
+        (numbers, number): (Numbers, Option<u16>),
         packet: &Arc<Packet>,
     ) -> Vec<u8> {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
-        if self.clock.is_none_or(|(newest, _)| self.is_newer(packet.rtp_time, newest)) {
-            self.clock = Some((packet.rtp_time, packet.arrival));
+        if self.clock.is_none_or(|(newest, _)| self.is_newer(numbers.rtp_time, newest)) {
+            self.clock = Some((numbers.rtp_time, packet.arrival));
         }
         if self.rtx.is_some() {
-            self.cache.store(sequence, packet);
+            self.cache.store(numbers, packet);
         }
-        self.datagram((ntp, number), srtp, (self.ssrc, self.payload_type, sequence), packet, None)
+        let source = (self.ssrc, self.payload_type, numbers.sequence);
+        self.datagram((ntp, number), srtp, source, (packet, numbers), false)
     }
 
     /// Whether an RTP time begins a newer frame, or a timeline of its own: nothing is reordered that far.
@@ -196,11 +198,11 @@ impl Outgoing {
             return None;
         }
         cached.resent = now;
-        let packet = Arc::clone(&cached.packet);
+        let (packet, numbers) = (Arc::clone(&cached.packet), cached.numbers);
         let rtx = self.rtx.as_mut()?;
         let source = (rtx.ssrc, rtx.payload_type, rtx.sequence);
         rtx.sequence += 1;
-        let datagram = self.datagram(stamps, srtp, source, &packet, Some(sequence));
+        let datagram = self.datagram(stamps, srtp, source, (&packet, numbers), true);
         Some(Resent { datagram, ssrc: source.0, sequence: source.2 as u16 })
     }
 
@@ -231,17 +233,17 @@ impl Outgoing {
         (ntp, transport_sequence): (Ntp, Option<u16>),
         srtp: &mut Session,
         (ssrc, payload_type, sequence): (u32, u8, u64),
-        packet: &Packet,
-        original: Option<u16>,
+        (packet, numbers): (&Packet, Numbers),
+        again: bool,
     ) -> Vec<u8> {
         let (media, payload) = packet.outward(self.payload_type, self.red);
-        let payload_type = if original.is_none() { media } else { payload_type };
+        let payload_type = if !again { media } else { payload_type };
         let mid = (!self.acknowledged && !self.mid.is_empty()).then_some(self.mid.as_str());
         let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + payload.len() + srtp.profile().rtp_overhead();
         let described = packet.descriptor.as_ref().map_or(0, |value| value.len() + 2);
         let mut bytes = Vec::with_capacity(room + described + mid.map_or(0, |mid| mid.len() + 2));
         let header =
-            Header { marker: packet.marker, payload_type, sequence: sequence as u16, rtp_time: packet.rtp_time, ssrc };
+            Header { marker: packet.marker, payload_type, sequence: sequence as u16, rtp_time: numbers.rtp_time, ssrc };
         let values = Extensions {
             mid,
             transport_sequence,
@@ -252,10 +254,16 @@ impl Outgoing {
             ..Extensions::default()
         };
         write_header(&mut bytes, &header, &self.extensions, &values);
-        if let Some(original) = original {
-            rtx::write_original_sequence(&mut bytes, original);
+        if again {
+            rtx::write_original_sequence(&mut bytes, numbers.sequence as u16);
         }
-        bytes.extend_from_slice(&payload);
+        let start = bytes.len();
+        if !numbers.empty {
+            bytes.extend_from_slice(&payload);
+        }
+        if let Some((picture, tl0)) = numbers.picture {
+            vp8::renumber(&mut bytes[start..], picture, tl0);
+        }
         srtp.tx.seal_rtp(&mut bytes, sequence);
         bytes
     }

@@ -32,7 +32,7 @@ impl Leg {
     fn handle_report(&mut self, now: Instant, packet: Packet<'_>) {
         match packet {
             Packet::SenderReport { ssrc, info, reports } => {
-                self.receiving.handle_sender_report(now, ssrc, info.ntp.middle());
+                self.receiving.handle_sender_report(now, ssrc, &info);
                 self.handle_blocks(now, reports);
             }
             Packet::ReceiverReport { reports, .. } => self.handle_blocks(now, reports),

@@ -60,7 +60,7 @@ proptest! {
                         prop_assert_eq!(packet.track, TRACK);
                         prop_assert!(seen.insert(packet.sequence), "{} twice", packet.sequence);
                         number += 1;
-                        leg.write(now, STREAM, number, &packet);
+                        leg.write(now, STREAM, packet.under(number), &packet);
                     }
                     LegOutput::KeyframeWanted(stream) => prop_assert_eq!(stream, STREAM),
                     LegOutput::Transmit { datagram, .. } => prop_assert!(datagram.len() <= 1_200),

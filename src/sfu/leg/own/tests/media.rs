@@ -31,7 +31,7 @@ fn what_is_published_arrives_in_order_and_whole_across_both_wraps() {
             };
             assert_eq!((heard.header, &heard.payload), (header, &payload(sequence)));
         }
-        let keyframes = pair.publisher.packets.iter().filter(|packet| packet.keyframe);
+        let keyframes = pair.publisher.packets.iter().filter(|packet| packet.frame.keyframe);
         assert_eq!(keyframes.map(|packet| packet.sequence).collect::<Vec<_>>(), [65_500, 65_600]);
         let (first, last) = (&pair.subscriber.heard[0], pair.subscriber.heard.last().expect("some"));
         assert_eq!((first.mid.as_deref(), last.mid.as_deref()), (Some("sfu1"), Some("sfu1")), "nobody reported yet");
@@ -161,7 +161,7 @@ fn no_two_datagrams_are_sealed_alike() {
             let packet = Arc::clone(pair.publisher.packets.last().expect("it came"));
             let legs = [&mut pair.publisher.leg, &mut pair.subscriber.leg];
             for (leg, sealed) in legs.into_iter().zip(&mut sealed) {
-                leg.write(pair.now, STREAM, 1_000 + sequence, &packet);
+                leg.write(pair.now, STREAM, packet.under(1_000 + sequence), &packet);
                 while let Some(output) = leg.poll_output() {
                     if let LegOutput::Transmit { datagram, sent: Sent::Media { .. }, .. } = output {
                         let twice = sealed.insert((SSRC, 1_000 + sequence), datagram.to_vec());

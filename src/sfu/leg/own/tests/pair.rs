@@ -100,6 +100,7 @@ pub fn published(ssrc: u32) -> SendParameters {
         rtx_ssrc: (ssrc != 0).then_some(ssrc + 1),
         cname: "ann".into(),
         extensions: extensions(),
+        layers: Vec::new(),
     }
 }
 
@@ -305,12 +306,12 @@ impl Pair {
             for packet in self.publisher.packets[seen..].iter() {
                 let base = *self.base.get_or_insert(packet.sequence);
                 if let Some(offset) = packet.sequence.checked_sub(base) {
-                    self.subscriber.leg.write(self.now, STREAM, self.first + offset, packet);
+                    self.subscriber.leg.write(self.now, STREAM, packet.under(self.first + offset), packet);
                 }
             }
             for stream in self.subscriber.drain(self.now) {
                 assert_eq!(stream, STREAM);
-                self.publisher.leg.handle_command(self.now, LegCommand::Keyframe(TRACK));
+                self.publisher.leg.handle_command(self.now, LegCommand::Keyframe { track: TRACK, layer: 0 });
             }
         }
     }

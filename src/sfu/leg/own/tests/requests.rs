@@ -32,7 +32,7 @@ fn a_subscribers_wish_for_a_keyframe_reaches_the_publisher() {
 fn what_is_wanted_before_the_publisher_connects_is_asked_for_when_it_has() {
     let factory = Factory::Modelled;
     let mut pair = Pair::new(&factory, 0);
-    pair.publisher.leg.handle_command(pair.now, LegCommand::Keyframe(TRACK));
+    pair.publisher.leg.handle_command(pair.now, LegCommand::Keyframe { track: TRACK, layer: 0 });
     pair.publisher.leg.handle_command(pair.now, LegCommand::Ceiling { track: TRACK, rate: Bitrate(1) });
     pair.run(ms(100));
     assert!(pair.publisher.told.is_empty(), "its source is not known yet");
