@@ -238,7 +238,7 @@ fn every_file_in_scenarios_resolves() {
     }
     names.sort();
     let plain = ["access", "churn", "codecs", "faults", "lossy", "meeting", "quickstart"];
-    let rest = ["rfc8867-5.1", "rfc8867-5.3", "thousand", "whip"];
+    let rest = ["rfc8867-5.1", "rfc8867-5.3", "simulcast", "thousand", "whip"];
     assert_eq!(names, [&plain[..], &rest[..]].concat());
 }
 

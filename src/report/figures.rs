@@ -4,7 +4,7 @@ use super::draw::Drawing;
 use super::facts::groups::{By, Panel};
 use super::facts::{Facts, failures, speakers as voices, worst};
 use super::plots::bullet::{Bullet, bullet};
-use super::plots::{dots, heat, percentiles, phases, small, speakers, strips, views};
+use super::plots::{dots, heat, layers, percentiles, phases, small, speakers, strips, views};
 use crate::outcome::Verdict;
 
 /// Widths of figures across the page, of half of it, and on a phone, px.
@@ -54,6 +54,8 @@ pub struct Figures {
     pub percentiles: Figure,
     /// The run over time.
     pub time: Figure,
+    /// Layers and keyframes over the run, where media was sent in layers.
+    pub layers: Option<Figure>,
     /// Who spoke; `None` where nobody's voice was kept.
     pub speakers: Option<Figure>,
     /// Estimates of congestion control beside capacity; `None` where nothing was under it.
@@ -101,6 +103,11 @@ impl Figures {
                 let title = format!("{} over the run", names.join(", "));
                 Figure::both("over-time", &title, FULL, |w| strips::strips(times, w, &list))
             },
+            layers: layers::is_known(facts.outcome).then(|| {
+                let list = layers::layers(facts);
+                let title = "Share of viewers by layer, switches, and keyframes asked for and received over the run";
+                Figure::both("layers", title, FULL, |w| strips::strips(times, w, &list))
+            }),
             speakers: of_speakers(facts),
             congestion: {
                 let list = views::congestion(facts);
@@ -129,6 +136,7 @@ impl Figures {
         self.thresholds
             .iter()
             .chain([&self.phases, &self.percentiles, &self.time])
+            .chain(&self.layers)
             .chain(&self.speakers)
             .chain(&self.congestion)
             .chain([&self.heat])

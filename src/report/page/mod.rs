@@ -5,6 +5,7 @@ mod faults;
 mod first;
 mod generator;
 mod joins;
+mod layers;
 mod parts;
 mod people;
 mod reference;
@@ -23,11 +24,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 /// Sections with their names in the navigation.
-const SECTIONS: [(&str, &str); 16] = [
+const SECTIONS: [(&str, &str); 17] = [
     ("seeds", "Seeds"),
     ("joins", "Joins"),
     ("time", "Over time"),
     ("congestion", "Congestion control"),
+    ("layers", "Layers"),
     ("faults", "Faults"),
     ("speakers", "Who spoke"),
     ("delay", "Delay"),
@@ -62,6 +64,7 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                     (joins::joins(facts, figures))
                     (time::over_time(facts, figures))
                     @if let Some(plot) = &figures.congestion { (congestion::congestion(facts, plot)) }
+                    (layers::layers(facts, figures))
                     (faults::faults(facts))
                     (speakers::speakers(facts, figures))
                     (time::delay(facts, figures))
@@ -111,6 +114,7 @@ fn favicon(verdict: Verdict) -> String {
 fn navigation(early: bool, outcome: &Outcome, figures: &Figures) -> Markup {
     let there = |id: &str| match id {
         "seeds" => !outcome.seeds.is_empty(),
+        "layers" => figures.layers.is_some(),
         "faults" => !outcome.faults.is_empty(),
         "speakers" => figures.speakers.is_some(),
         "congestion" => figures.congestion.is_some(),

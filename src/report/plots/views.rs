@@ -7,7 +7,8 @@ use crate::report::facts::over_time::{heads, mean, quantiles, rate, values};
 use crate::report::facts::{Facts, over_time};
 use crate::report::number::significant;
 
-const PLAIN: Strip = Strip {
+/// A strip without anything of its own.
+pub(super) const PLAIN: Strip = Strip {
     title: "",
     unit: "",
     shape: Shape::Lines,

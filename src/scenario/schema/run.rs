@@ -225,7 +225,8 @@ pub enum Media {
         /// The codec.
         #[schemars(extend("default" = "vp8", "enum" = ["vp8", "h264", "vp9", "av1"]))]
         codec: Option<String>,
-        /// Target of the encoder, as in "1.5Mbps"; must be there without `layers` and must not with them.
+        /// Target of the encoder, as in "1.5Mbps"; must not be there with simulcast, whose layers have their
+        /// own, and must be there without.
         bitrate: Option<String>,
         /// Width and height, as in "1280x720".
         size: String,
@@ -245,7 +246,7 @@ pub enum Media {
         /// What the picture shows.
         #[schemars(extend("default" = "camera", "enum" = ["camera"]))]
         content: Option<String>,
-        /// Layers within the stream; without it there is one.
+        /// Layers: simulcast, or within the stream; without it there is one.
         layers: Option<Layers>,
         /// Whether VP9 names what each frame refers to in its packets (flexible mode), not once in its keyframes.
         #[schemars(extend("default" = false))]
