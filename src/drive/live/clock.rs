@@ -313,10 +313,10 @@ mod tests {
         let second = ticker.wait();
         let third = ticker.wait();
         assert!(second.now >= second.due && second.now.saturating_since(second.due) >= Duration::from_millis(5));
-        assert_eq!(second.due, first.due + Duration::from_millis(4));
-        let gap = third.due.as_nanos() - first.due.as_nanos();
-        assert_eq!(gap % 4_000_000, 0, "ticks stay on their grid");
-        assert!(gap >= 12_000_000, "missed ticks are skipped");
+        // The machine may have let more of them pass before the first was answered.
+        let gaps = [second.due, third.due].map(|due| due.as_nanos() - first.due.as_nanos());
+        assert!(gaps.iter().all(|gap| *gap % 4_000_000 == 0), "ticks stay on their grid: {gaps:?}");
+        assert!(gaps[0] >= 4_000_000 && gaps[1] >= 12_000_000, "missed ticks are skipped: {gaps:?}");
     }
 
     #[test]

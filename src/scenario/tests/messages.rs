@@ -113,11 +113,6 @@ fn every_documented_error_says_what_to_write_instead() {
             "codec = \"vp9\"",
         ),
         (
-            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"simulcast\" }",
-            "simulcast is not built yet",
-            "svc",
-        ),
-        (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\nlayers = { mode = \"svc\", scalability = \"L3T3\" }",
             "VP8 has no spatial layers in one stream, so no `L3T3`",
             "L1T3",
