@@ -105,7 +105,7 @@ fn run(participants: usize, span: Span, sending: bool) -> Option<Figures> {
     let (command, commands) = unbounded();
     let (report, reports) = unbounded();
     let (reply, carried) = unbounded();
-    let connections = Connections { commands, reports: report, carrier, reply, carried };
+    let connections = Connections { commands, reports: report, carrier, reply, carried, hose: None };
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
     let sources = Sources::towards(nobody, indices.len() as u32).expect("loopback");
     let thread = AtomicI32::new(0);

@@ -5,6 +5,7 @@
 //! is the datagram itself, or which seed it damages and where.
 
 mod codecs;
+mod files;
 mod legs;
 mod machines;
 mod packets;
@@ -21,7 +22,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "rtp", seeds: packets::rtp_seeds, run: packets::rtp },
     Target { name: "rtcp", seeds: packets::rtcp_seeds, run: packets::rtcp },
     Target { name: "twcc", seeds: packets::twcc_seeds, run: packets::twcc },
@@ -40,6 +41,7 @@ pub const TARGETS: [Target; 19] = [
     Target { name: "whip", seeds: texts::whip_seeds, run: texts::whip },
     Target { name: "stream", seeds: machines::stream_seeds, run: machines::stream },
     Target { name: "netem", seeds: machines::netem_seeds, run: machines::netem },
+    Target { name: "container", seeds: files::container_seeds, run: files::container },
     Target { name: "leg", seeds: legs::leg_seeds, run: legs::leg },
 ];
 

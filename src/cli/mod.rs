@@ -8,6 +8,7 @@ pub mod artifacts;
 pub mod check;
 pub mod completions;
 pub mod diagnostics;
+pub mod dump;
 pub mod init;
 pub mod interrupt;
 pub mod load;

@@ -2,7 +2,8 @@
 
 use super::load::{ScenarioArguments, load_text};
 use super::panel::{self, Panel};
-use super::{artifacts, fail, interrupt, simulate};
+use super::{artifacts, dump, fail, interrupt, simulate};
+use crate::drive::dump::Dump;
 use crate::drive::live::{self, wall};
 use crate::outcome::{Outcome, io};
 use crate::plan::Plan;
@@ -45,6 +46,9 @@ pub struct RunOptions {
     /// Where it happens, instead of the scenario's `run.world`
     #[arg(long, value_name = "WORLD", value_parser = ["live", "simulated"])]
     pub world: Option<String>,
+    /// Write what this participant receives into `dump/`: RTP as rtpdump, pictures as IVF or H.264, sound as Ogg; repeatable
+    #[arg(long, value_name = "PARTICIPANT", conflicts_with_all = ["seeds", "replay"])]
+    pub dump: Vec<String>,
     /// Simulated: run every seed from A to B, both included (A..=B is the same), on all cores, and pool what was measured
     #[arg(long, value_name = "A..B", conflicts_with_all = ["seed", "replay"])]
     pub seeds: Option<String>,
@@ -90,14 +94,18 @@ pub fn run_text(file: &str, text: &str, set: &[String], seed: Option<u64>, optio
     }
     let formats = plan.output.formats.clone();
     let dir = artifacts::directory(options.out.as_deref(), &plan.output, &plan.scenario, &wall::file_stamp());
-    if let Err(sentence) = artifacts::prepare(&dir) {
-        return fail(&sentence);
-    }
-    let (outcome, warnings) = match drive(&scenario, plan, options) {
+    let begun = dump::participants(&plan, &options.dump)
+        .and_then(|_| artifacts::prepare(&dir))
+        .and_then(|()| dump::start(&plan, options, &dir, false));
+    let (writer, dumping) = match begun {
+        Ok(begun) => begun.unzip(),
+        Err(sentence) => return fail(&sentence),
+    };
+    let (outcome, warnings) = match drive(&scenario, plan, options, dumping) {
         Ok(driven) => driven,
         Err(code) => return code,
     };
-    let written = artifacts::write(&dir, &outcome, &formats);
+    let written = artifacts::write(&dir, &outcome, &formats).and(dump::finish(writer, options, &dir));
     close(&outcome, warnings, &dir, written, options)
 }
 
@@ -121,7 +129,12 @@ pub(super) fn close(
 }
 
 /// Drives the run with the panel in front of it.
-fn drive(scenario: &Scenario, plan: Plan, options: &RunOptions) -> Result<(Outcome, u64), ExitCode> {
+fn drive(
+    scenario: &Scenario,
+    plan: Plan,
+    options: &RunOptions,
+    dump: Option<Dump>,
+) -> Result<(Outcome, u64), ExitCode> {
     let interrupted =
         interrupt::watch(panel::restore).map_err(|error| fail(&format!("signals cannot be watched: {error}")))?;
     let arguments: Vec<String> = std::env::args().collect();
@@ -130,6 +143,7 @@ fn drive(scenario: &Scenario, plan: Plan, options: &RunOptions) -> Result<(Outco
         interrupted,
         command: redact_command(arguments.iter().map(String::as_str)),
         scenario_text: scenario.redacted_text(),
+        dump,
     };
     let quiet = options.quiet || options.json;
     let panel = if quiet { Panel::quiet() } else { Panel::start(std::io::stderr().is_terminal()) };

@@ -6,7 +6,7 @@
 use super::load::load_text;
 use super::panel::{self, Panel};
 use super::run::{RunOptions, close};
-use super::{artifacts, fail, interrupt};
+use super::{artifacts, dump, fail, interrupt};
 use crate::clock::Duration;
 use crate::drive::live::{machine, wall};
 use crate::drive::simulated::{self, SimulateError, Simulated};
@@ -97,8 +97,12 @@ fn simulate(source: &Source<'_>, options: &RunOptions) -> Result<ExitCode, ExitC
     }
     let formats = plan.output.formats.clone();
     let dir = artifacts::directory(options.out.as_deref(), &plan.output, &plan.scenario, &wall::file_stamp());
-    artifacts::prepare(&dir).map_err(|sentence| fail(&sentence))?;
-    let driving = self::options(&scenario)?;
+    let (writer, dumping) = dump::participants(&plan, &options.dump)
+        .and_then(|_| artifacts::prepare(&dir))
+        .and_then(|()| dump::start(&plan, options, &dir, true))
+        .map_err(|sentence| fail(&sentence))?
+        .unzip();
+    let driving = simulated::Options { dump: dumping, ..self::options(&scenario)? };
     let (started, _) = wall::wall_clock();
     let watch = wall::Stopwatch::start();
     let done = match seeds {
@@ -116,8 +120,9 @@ fn simulate(source: &Source<'_>, options: &RunOptions) -> Result<ExitCode, ExitC
         "deliveries_per_second": done.deliveries as f64 / took.as_secs_f64().max(1e-9),
     });
     let made = serde_json::to_string_pretty(&made).expect("figures are plain JSON") + "\n";
-    let written =
-        artifacts::write(&dir, &done.outcome, &formats).and_then(|()| artifacts::write_beside(&dir, "run.json", &made));
+    let written = artifacts::write(&dir, &done.outcome, &formats)
+        .and_then(|()| artifacts::write_beside(&dir, "run.json", &made))
+        .and(dump::finish(writer, options, &dir));
     Ok(close(&done.outcome, 0, &dir, written, options))
 }
 
@@ -125,7 +130,7 @@ fn options(scenario: &Scenario) -> Result<simulated::Options, ExitCode> {
     let interrupted =
         interrupt::watch(panel::restore).map_err(|error| fail(&format!("signals cannot be watched: {error}")))?;
     let threads = machine::cores() as usize;
-    Ok(simulated::Options { interrupted, scenario_text: scenario.redacted_text(), story_of: None, threads })
+    Ok(simulated::Options { interrupted, scenario_text: scenario.redacted_text(), story_of: None, dump: None, threads })
 }
 
 /// One seed, with the panel in front of it.

@@ -7,6 +7,7 @@ use super::story::Snapshot;
 use super::turn::Turn;
 use crate::clock::{Duration, Instant};
 use crate::conference::{CodecParameters, MediaKind, ReceiveParameters, TrackName};
+use crate::dump::Tap;
 use crate::metrics::catalog::Metric;
 use crate::participant::subscriber::{self, Arrived, Expect, First, Opening, Output, Request, Scalar};
 use crate::qos::integrity::Origin;
@@ -92,6 +93,8 @@ pub(super) struct Received {
     pub sender: u32,
     /// The measured window is over: what has no totals by now has nothing in it.
     is_closed: bool,
+    /// Where everything is written, of one who dumps what it receives.
+    pub tap: Option<Box<Tap>>,
     /// Whose streams these are, where signalling does not say it of each (WHEP).
     pub publisher: Option<u32>,
 }
@@ -181,7 +184,7 @@ impl Received {
             requested,
             first_frame: shared.participant(turn.me).first_frame_timeout,
             layers: media.map_or(1, |media| shared.plan.media[usize::from(media)].layers().len().max(1) as u8),
-            opening: Opening::default(),
+            opening: if self.tap.is_some() { Opening::ALL } else { Opening::default() },
         };
         let mut stream = subscriber::Stream::new(expect, ssrc, parameters.rtx_ssrc);
         if let Some(rtt) = self.round_trip {
@@ -196,6 +199,9 @@ impl Received {
         }
         self.limit.expect(&parameters, &extensions, ssrc);
         let name = stream_name(shared, &parameters, publisher, media);
+        if let Some(tap) = &self.tap {
+            stream.dump(tap.track(self.announced as usize, &name, codec));
+        }
         let rtx_ssrc = parameters.rtx_ssrc;
         let index = self.place(Incoming {
             name,
@@ -301,6 +307,9 @@ impl Received {
             match srtp.rx.open_rtp(bytes) {
                 Ok(opened) => {
                     self.opened += 1;
+                    if let Some(tap) = &mut self.tap {
+                        turn.sink.dumped.push(tap.packet(times.0, opened.packet(bytes)));
+                    }
                     payload = Some(opened.payload(bytes));
                 }
                 Err(OpenError::Replayed | OpenError::TooOld) => {}
@@ -462,6 +471,9 @@ fn drain_stream(
     firsts: &mut VecDeque<(First, Instant)>,
 ) {
     let (media, ssrc) = (incoming.media, incoming.ssrc);
+    while let Some(record) = incoming.stream.poll_record() {
+        turn.sink.dumped.push(record);
+    }
     while let Some(output) = incoming.stream.poll_output() {
         match output {
             Output::Request(Request::Nack(ask)) => ask.write(out, sender, ssrc),

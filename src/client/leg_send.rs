@@ -6,6 +6,7 @@ use super::network::{Conditions, Network};
 use super::shared::Shared;
 use super::turn::Turn;
 use crate::clock::{Duration, Instant};
+use crate::dump::Tap;
 use crate::metrics::catalog::Metric;
 use crate::participant::Outgoing;
 use crate::participant::cache::Written;
@@ -27,7 +28,13 @@ const MAX_HOLD: Duration = Duration::from_millis(20);
 const MAX_REPORTS: usize = 31;
 
 /// The legs of a session: one for the room protocol, one a WHIP or WHEP session otherwise.
-pub(super) fn legs(shared: &Shared, me: u32, seed: &Seed, conditions: &Conditions, now: Instant) -> Vec<Leg> {
+pub(super) fn legs(
+    shared: &Shared,
+    (me, session): (u32, u32),
+    seed: &Seed,
+    conditions: &Conditions,
+    now: Instant,
+) -> Vec<Leg> {
     let plan = shared.participant(me);
     let room = &shared.plan.rooms[plan.room as usize];
     let mut legs: Vec<Leg> = Vec::new();
@@ -38,6 +45,9 @@ pub(super) fn legs(shared: &Shared, me: u32, seed: &Seed, conditions: &Condition
         path.set_outage(now, conditions.up_outage, conditions.down_outage);
         let mut leg = Leg::new(index, role, adapter, path, &seed);
         leg.hold = hold(&conditions.up);
+        if shared.dumped.contains(&me) {
+            leg.received.tap = Some(Box::new(Tap::new(&plan.name, session, index, shared.ntp_origin)));
+        }
         legs.push(leg);
     };
     match &shared.plan.target.adapter {

@@ -93,7 +93,7 @@ impl Session {
             number,
             intended,
             join: Join::new(intended, now),
-            legs: leg_send::legs(shared, me, &seed, conditions, now),
+            legs: leg_send::legs(shared, (me, number), &seed, conditions, now),
             chooser: Chooser::new(&plan.name, &plan.subscribe, &seed.child("subscribe"), intended),
             chooses: false,
             published: Vec::new(),

@@ -8,6 +8,7 @@ use crate::plan::{Act, FaultKind, ParticipantPlan, Plan};
 use crate::rtp::ntp::Ntp;
 use crate::transport::Factory;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub struct Shared {
     pub base_url: String,
     /// Whether addresses off this machine may be sent to.
     pub i_own_target: bool,
+    /// Participants whose reception is written, by index.
+    pub dumped: BTreeSet<u32>,
     /// Index of a participant by name.
     participants: FxHashMap<String, u32>,
     /// Index of a media by name.
@@ -36,7 +39,14 @@ impl Shared {
     pub fn new(plan: Arc<Plan>, transports: Factory, ntp_origin: Ntp, base_url: String, i_own_target: bool) -> Self {
         let participants = plan.participants.iter().map(|p| (p.name.clone(), p.index)).collect();
         let media = plan.media.iter().zip(0u16..).map(|(m, index)| (m.name.clone(), index)).collect();
-        Self { plan, transports, ntp_origin, base_url, i_own_target, participants, media }
+        Self { plan, transports, ntp_origin, base_url, i_own_target, dumped: BTreeSet::new(), participants, media }
+    }
+
+    /// The same with what these participants receive written.
+    #[must_use]
+    pub fn dumping(mut self, participants: impl IntoIterator<Item = u32>) -> Self {
+        self.dumped.extend(participants);
+        self
     }
 
     /// The participant with this index.

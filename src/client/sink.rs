@@ -1,6 +1,7 @@
 //! What clients write into: one a worker, drained by the driver after each client that it told something.
 
 use crate::clock::Instant;
+use crate::dump::Record;
 use crate::media::Frame;
 use crate::metrics::Recorder;
 use crate::participant::Outgoing;
@@ -16,6 +17,8 @@ pub struct Sink {
     pub orders: Vec<Order>,
     /// Samples of all clients of the worker.
     pub recorder: Recorder,
+    /// What participants that dump have received, for the driver to write.
+    pub dumped: Vec<Record>,
     /// Scratch: the frame being packetised.
     pub(super) frame: Frame,
     /// Scratch: packets on their way into the uplink.
@@ -37,6 +40,7 @@ impl Sink {
             datagrams: Outbox::default(),
             orders: Vec::new(),
             recorder,
+            dumped: Vec::new(),
             frame: Frame::default(),
             outgoing: Vec::new(),
             spare: Vec::new(),

@@ -26,6 +26,13 @@ impl Ntp {
         Self(origin.0.wrapping_add(fixed(now.as_nanos())))
     }
 
+    /// Unix time in nanoseconds, rounded down, in the first NTP era (until 2036).
+    #[must_use]
+    pub const fn unix_nanos(self) -> u64 {
+        let since = self.0.wrapping_sub(UNIX_EPOCH << 32);
+        (since >> 32) * NANOS_A_SECOND + (((since & 0xFFFF_FFFF) * NANOS_A_SECOND) >> 32)
+    }
+
     /// The middle 32 bits: 16 of seconds, 16 of a fraction, as in LSR, LRR and DLSR.
     #[must_use]
     pub const fn middle(self) -> u32 {

@@ -13,6 +13,7 @@ use crate::clock::{Duration, Instant};
 use crate::drive::assemble::{self, Gathered};
 use crate::drive::carry::Carrier;
 use crate::drive::closed::{Closed, Move};
+use crate::drive::dump::{Dump, Hose};
 use crate::drive::progress::Progress;
 use crate::drive::reports::WorkerResult;
 use crate::drive::status::Status;
@@ -76,6 +77,8 @@ pub struct Options {
     pub command: String,
     /// The scenario as it runs, secrets redacted.
     pub scenario_text: String,
+    /// Whose reception is written, and where.
+    pub dump: Option<Dump>,
 }
 
 /// Runs a plan. `on_status` is told once an interval how it stands, and `on_warning` of what the user should know.
@@ -100,10 +103,13 @@ pub fn run(
     let cpu_before = CpuTimes::read();
     let transports = Factory::new(clock.epoch()).map_err(DriveError::Local)?;
     let origin = Ntp::from_unix_nanos(origin);
-    let shared = Arc::new(Shared::new(plan.clone(), transports, origin, base_url, options.i_own_target));
+    let dumped = options.dump.iter().flat_map(|dump| dump.participants.iter().copied());
+    let shared = Shared::new(plan.clone(), transports, origin, base_url, options.i_own_target).dumping(dumped);
+    let shared = Arc::new(shared);
     let carrier = Carrier::start(options.i_own_target, 1).map_err(|error| DriveError::Local(error.to_string()))?;
+    let hose = options.dump.as_ref().map(|dump| dump.hose.clone());
     let mut crew =
-        Crew::start(&shared, clock, &carrier, sources).map_err(|error| DriveError::Local(error.to_string()))?;
+        Crew::start(&shared, clock, &carrier, sources, &hose).map_err(|error| DriveError::Local(error.to_string()))?;
     let canary = Canary::start(clock).map_err(|error| DriveError::Local(error.to_string()))?;
     let mut progress = Progress::new(&plan, assemble::target_name(&plan));
     let mut ending = coordinate(&shared, clock, &mut crew, &mut target, &mut progress, options, on_status);
@@ -210,7 +216,13 @@ pub(in crate::drive) struct Crew {
 }
 
 impl Crew {
-    fn start(shared: &Arc<Shared>, clock: RunClock, carrier: &Carrier, sources: Sources) -> std::io::Result<Self> {
+    fn start(
+        shared: &Arc<Shared>,
+        clock: RunClock,
+        carrier: &Carrier,
+        sources: Sources,
+        hose: &Option<Hose>,
+    ) -> std::io::Result<Self> {
         let workers = worker_count(&shared.plan);
         let (report, reports) = unbounded();
         let mut crew =
@@ -225,8 +237,8 @@ impl Crew {
             }
             let (command, commands) = unbounded();
             let (reply, carried) = unbounded();
-            let connections =
-                Connections { commands, reports: report.clone(), carrier: carrier.handle(), reply, carried };
+            let (reports, carrier, hose) = (report.clone(), carrier.handle(), hose.clone());
+            let connections = Connections { commands, reports, carrier, reply, carried, hose };
             let shared = shared.clone();
             let work = move || Worker::new(shared, clock, connections, participants, sources).map(Worker::run);
             let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(work)?;

@@ -3,6 +3,7 @@
 use crate::client::Milestone;
 use crate::clock::Instant;
 use crate::drive::carry::{CarrierHandle, Ticket};
+use crate::drive::dump::Hose;
 use crate::drive::reports::IntervalReport;
 use crate::signalling::Carried;
 use crossbeam_channel::{Receiver, Sender};
@@ -55,4 +56,6 @@ pub struct Connections {
     pub reply: Sender<(Ticket, Carried)>,
     /// What signalling brings.
     pub carried: Receiver<(Ticket, Carried)>,
+    /// Where what participants received is written, of a run that dumps it.
+    pub hose: Option<Hose>,
 }

@@ -260,6 +260,9 @@ impl Worker {
                 self.carry_out(now, client, order);
             }
         }
+        if let Some(hose) = &mut self.connections.hose {
+            hose.pour(&mut self.sink.dumped);
+        }
         let one = &mut self.clients[client as usize];
         self.due[client as usize] = one.poll_timeout().map_or(u64::MAX, Instant::as_nanos);
         self.reading.note(client, one);

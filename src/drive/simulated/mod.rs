@@ -21,6 +21,7 @@ mod world;
 mod tests;
 
 use super::assemble::{self, Gathered};
+use super::dump::Dump;
 use super::progress::Progress;
 use super::status::Status;
 use crate::client::Shared;
@@ -72,6 +73,8 @@ pub struct Options {
     pub scenario_text: String,
     /// Whose story is wanted, by name.
     pub story_of: Option<String>,
+    /// Whose reception is written, and where.
+    pub dump: Option<Dump>,
     /// Threads to use at most; how many changes nothing in what comes out. 0 is 1.
     pub threads: usize,
 }
@@ -128,10 +131,11 @@ fn simulate(
     }
     let story_of = options.story_of.as_ref().map(|name| find(&plan, name)).transpose()?;
     let plan = Arc::new(plan);
-    let shared = shared(plan.clone());
+    let shared = shared(plan.clone(), options.dump.as_ref());
     let mut progress = Progress::new(&plan, assemble::target_name(&plan));
     let mut intervals = keep.then(Vec::new);
     let mut teams = team::teams(&shared, island::islands(&plan), options.threads, story_of);
+    teams.iter_mut().for_each(|team| team.hose = options.dump.as_ref().map(|dump| dump.hose.clone()));
     let (ending, ended) =
         drive(&mut teams, &shared, &mut progress, options, &mut intervals, &mut Told { on_status, on_story });
     team::each(&mut teams, Team::finish);
@@ -159,9 +163,10 @@ fn simulate(
     Ok(Part { shared, gathered, intervals: intervals.unwrap_or_default(), lost, deliveries })
 }
 
-fn shared(plan: Arc<Plan>) -> Arc<Shared> {
+fn shared(plan: Arc<Plan>, dump: Option<&Dump>) -> Arc<Shared> {
     let origin = Ntp::from_unix_nanos(EPOCH_UNIX_NANOS);
-    Arc::new(Shared::new(plan, Factory::Modelled, origin, BASE_URL.to_owned(), false))
+    let dumped = dump.into_iter().flat_map(|dump| dump.participants.iter().copied());
+    Arc::new(Shared::new(plan, Factory::Modelled, origin, BASE_URL.to_owned(), false).dumping(dumped))
 }
 
 fn find(plan: &Plan, name: &str) -> Result<u32, SimulateError> {

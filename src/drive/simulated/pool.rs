@@ -135,7 +135,7 @@ fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
     let plans: Vec<&Plan> = ones.iter().map(|one| &*one.part.shared.plan).collect();
     let mut plan = pooled_plan(&plans);
     let dropped = std::mem::take(&mut plan.arrivals_dropped);
-    let shared = shared(Arc::new(plan));
+    let shared = shared(Arc::new(plan), None);
     let mut progress = Progress::new(&shared.plan, assemble::target_name(&shared.plan));
     progress.planned.iter_mut().for_each(|planned| *planned = 0);
     let (mut results, mut seeds, mut runs) = (Vec::new(), Vec::new(), Vec::new());

@@ -8,6 +8,7 @@ use super::island::Island;
 use super::world::World;
 use crate::client::{Client, Milestone, Shared, Sink};
 use crate::clock::{Duration, Instant};
+use crate::drive::dump::Hose;
 use crate::drive::reports::{IntervalReport, WorkerResult};
 use crate::metrics::Recorder;
 use crate::outcome::RunEvent;
@@ -19,6 +20,8 @@ pub(super) struct Team {
     sink: Sink,
     /// With the number of each in the plan's order.
     worlds: Vec<(usize, World)>,
+    /// Where what participants received is written, of a run that dumps it.
+    pub hose: Option<Hose>,
 }
 
 /// What a team tells after an interval.
@@ -48,7 +51,7 @@ pub(super) fn teams(shared: &Arc<Shared>, islands: Vec<Island>, count: usize, st
     let recorder =
         || Recorder::new(plan.populations.len(), plan.networks.len(), plan.media.len(), plan.output.interval);
     let mut teams: Vec<Team> =
-        (0..count).map(|_| Team { sink: Sink::for_given(recorder()), worlds: Vec::new() }).collect();
+        (0..count).map(|_| Team { sink: Sink::for_given(recorder()), worlds: Vec::new(), hose: None }).collect();
     for (index, island) in islands.into_iter().enumerate() {
         teams[index % count].worlds.push((index, World::new(Arc::clone(shared), island, story_of)));
     }
@@ -74,6 +77,9 @@ impl Team {
             std::mem::swap(&mut self.sink, &mut world.sink);
             act(*index, world);
             std::mem::swap(&mut self.sink, &mut world.sink);
+            if let Some(hose) = &mut self.hose {
+                hose.pour(&mut self.sink.dumped);
+            }
         }
     }
 

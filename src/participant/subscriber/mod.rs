@@ -5,6 +5,7 @@
 //! is enough ([`Stream::wants_payload`] says when it is not). It owns no socket and no keys, sends nothing, and knows no
 //! phases of the run: every output carries the time it belongs to.
 
+mod dumped;
 mod opened;
 mod outbox;
 mod output;

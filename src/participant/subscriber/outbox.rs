@@ -3,7 +3,9 @@
 use super::output::{First, Output, Request};
 use super::tally::Tally;
 use crate::clock::Instant;
+use crate::dump::Track;
 use crate::metrics::catalog::Metric;
+use crate::qos::frames::Frame;
 use std::collections::VecDeque;
 
 /// Outputs that there is room for when nothing happens: as many as the last packet of a frame may cause.
@@ -20,6 +22,8 @@ pub struct Outbox {
     pub armed: Option<Instant>,
     /// When the newest unit that was delivered had been due.
     pub newest: Option<Instant>,
+    /// Where its frames are written, of one who dumps what it receives.
+    pub track: Option<Box<Track>>,
 }
 
 impl Outbox {
@@ -72,6 +76,16 @@ impl Outbox {
     /// Something for the first time.
     pub fn first(&mut self, first: First, at: Instant) {
         self.queue.push_back(Output::First(first, at));
+    }
+
+    /// A picture left: it can be decoded, or never will be.
+    #[inline]
+    pub fn left(&mut self, frame: &Frame, decodable: bool) {
+        match &mut self.track {
+            Some(track) if decodable => track.handle_picture(frame.low, frame.high, frame.held, frame.rtp_time),
+            Some(track) => track.handle_gone(frame.high),
+            None => {}
+        }
     }
 
     /// Something to ask of the sender.

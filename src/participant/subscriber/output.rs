@@ -44,6 +44,11 @@ pub struct Opening {
     pub one_sound_in: u16,
 }
 
+impl Opening {
+    /// Every packet, of one who dumps what it receives.
+    pub const ALL: Self = Self { first: u32::MAX, one_frame_in: 64, one_sound_in: 1 };
+}
+
 impl Default for Opening {
     fn default() -> Self {
         Self { first: 20, one_frame_in: 64, one_sound_in: 8 }

@@ -52,7 +52,7 @@ pub struct Stream {
     missing: Missing,
     echo: Echo,
     media: Media,
-    out: Outbox,
+    pub(super) out: Outbox,
     /// The end of the second that is being counted.
     second_end: Instant,
     /// How long after the end of a second it is handed out at the latest.
@@ -301,6 +301,7 @@ impl Stream {
             Media::Video(video) => video.finish(now, self.expect.feedback, &self.expect, &mut self.out),
         }
         self.hand_out(now.saturating_sub(Duration::from_nanos(1)), now, false);
+        self.out.track.iter_mut().for_each(|track| track.finish());
         self.finished = true;
     }
 
@@ -397,6 +398,9 @@ impl Stream {
         }
         let floor = self.missing.floor(&self.arrivals);
         let (expect, out) = (&self.expect, &mut self.out);
+        if let Some((track, payload)) = out.track.as_mut().zip(arrived.payload) {
+            track.handle_packet(number, rtp_time, payload, floor);
+        }
         match &mut self.media {
             Media::Sound(sound) => sound.handle_unit(number, arrived, in_time, stamp.as_ref(), expect, out),
             Media::Video(video) => {
@@ -432,6 +436,7 @@ impl Stream {
         if let Media::Video(video) = &mut self.media {
             video.restart(now, &self.expect, &mut self.out);
         }
+        self.out.track.iter_mut().for_each(|track| track.restart());
     }
 
     /// Asks for missing packets and gives up those past their deadline.

@@ -280,12 +280,16 @@ impl Video {
             match event {
                 Event::Complete(frame) => note_complete(&frame, out),
                 Event::Decodable(frame, at) => {
+                    out.left(&frame, true);
                     self.show(&frame, at, expect, out);
                     if frame.keyframe {
                         useless_below = Some(frame.low);
                     }
                 }
-                Event::Undecodable(_) => out.count(Metric::VideoFramesUndecodable),
+                Event::Undecodable(frame) => {
+                    out.left(&frame, false);
+                    out.count(Metric::VideoFramesUndecodable);
+                }
                 Event::Torn(_) => out.count(Metric::IntegrityTornFrames),
                 Event::PictureGap(_) => out.count(Metric::IntegrityPidGap),
                 Event::BaseGap(_) => out.count(Metric::IntegrityTl0Gap),

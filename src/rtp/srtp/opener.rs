@@ -72,6 +72,12 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// The packet that was opened, as it was before it was sealed, but without its padding.
+    #[must_use]
+    pub fn packet<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
+        packet.get(..self.header_len + self.payload_len).unwrap_or_default()
+    }
+
     /// The payload of the packet that was opened.
     #[must_use]
     pub fn payload<'a>(&self, packet: &'a [u8]) -> &'a [u8] {

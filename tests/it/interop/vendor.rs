@@ -29,6 +29,7 @@ fn run(sfu: &Sfu, seconds: u32, population: &str) -> JoinHandle<Outcome> {
         interrupted: Arc::new(AtomicBool::new(false)),
         command: String::new(),
         scenario_text: text,
+        dump: None,
     };
     std::thread::spawn(move || live::run(plan, &options, &mut |_| {}, &mut |_| {}).expect("it begins"))
 }

@@ -41,7 +41,7 @@ fn shared_of(text: &str) -> Shared {
 
 fn options() -> Options {
     let interrupted = Arc::new(AtomicBool::new(false));
-    Options { i_own_target: false, interrupted, command: String::new(), scenario_text: String::new() }
+    Options { i_own_target: false, interrupted, command: String::new(), scenario_text: String::new(), dump: None }
 }
 
 fn leaving_nothing() -> WorkerResult {

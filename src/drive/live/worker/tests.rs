@@ -39,7 +39,7 @@ fn worker(sources: Sources) -> (Worker, Receiver<Report>) {
     let carrier = Carrier::start(false, 1).expect("a carrier").handle();
     let (report, reports) = unbounded();
     let ((_, commands), (reply, carried)) = (unbounded(), unbounded());
-    let connections = Connections { commands, reports: report, carrier, reply, carried };
+    let connections = Connections { commands, reports: report, carrier, reply, carried, hose: None };
     (Worker::new(shared, clock, connections, vec![0], sources).expect("a worker"), reports)
 }
 
