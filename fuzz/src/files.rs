@@ -1,6 +1,9 @@
 //! Files of media that a scenario names, or that were dumped.
 
+use throng::clock::Duration;
+use throng::conference::Codec;
 use throng::container::{annexb, ivf, ogg, rtpdump};
+use throng::media::clip::Clip;
 
 /// One small file of each kind.
 pub fn container_seeds() -> Vec<Vec<u8>> {
@@ -33,5 +36,18 @@ pub fn container(bytes: &[u8]) {
     }
     if let Ok(packets) = rtpdump::parse(bytes) {
         assert!(packets.iter().map(|(_, packet)| packet.len() + 8).sum::<usize>() <= bytes.len());
+    }
+}
+
+/// The same files: small clips of each codec among them.
+pub fn clip_seeds() -> Vec<Vec<u8>> {
+    container_seeds()
+}
+
+/// Whatever a clip holds, it is refused or can be played.
+pub fn clip(bytes: &[u8]) {
+    for codec in [Codec::Vp8, Codec::H264, Codec::Opus] {
+        let Ok(clip) = Clip::parse(codec, bytes, 30.0) else { continue };
+        assert!(clip.length() > Duration::ZERO && clip.packets_a_second() > 0.0 && clip.bitrate().bps() > 0);
     }
 }

@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     Target { name: "rtp", seeds: packets::rtp_seeds, run: packets::rtp },
     Target { name: "rtcp", seeds: packets::rtcp_seeds, run: packets::rtcp },
     Target { name: "twcc", seeds: packets::twcc_seeds, run: packets::twcc },
@@ -42,6 +42,7 @@ pub const TARGETS: [Target; 20] = [
     Target { name: "stream", seeds: machines::stream_seeds, run: machines::stream },
     Target { name: "netem", seeds: machines::netem_seeds, run: machines::netem },
     Target { name: "container", seeds: files::container_seeds, run: files::container },
+    Target { name: "clip", seeds: files::clip_seeds, run: files::clip },
     Target { name: "leg", seeds: legs::leg_seeds, run: legs::leg },
 ];
 

@@ -200,7 +200,7 @@ impl Received {
         self.limit.expect(&parameters, &extensions, ssrc);
         let name = stream_name(shared, &parameters, publisher, media);
         if let Some(tap) = &self.tap {
-            stream.dump(tap.track(self.announced as usize, &name, codec));
+            stream.dump(tap.track(self.announced, &name, codec));
         }
         let rtx_ssrc = parameters.rtx_ssrc;
         let index = self.place(Incoming {

@@ -40,7 +40,7 @@ url = "http://127.0.0.1:9"
 
 fn plan(text: &str) -> Plan {
     // The one file that these tests name: three opportunities in 10 ms.
-    let files = |name: &str| if name == "lte.up" { Ok("3\n6\n10\n".to_owned()) } else { no_files(name) };
+    let files = |name: &str| if name == "lte.up" { Ok(b"3\n6\n10\n".to_vec()) } else { no_files(name) };
     let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &files };
     crate::plan::load("memory.toml", text, &settings, None).unwrap_or_else(|errors| panic!("{errors:#?}")).1
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::clock::Duration;
 use crate::container::{annexb, ivf, ogg};
+use crate::media::scalability::Scalability;
 use crate::media::source::{AudioSource, FrameModel, RateControl, Source, VideoSource};
 use crate::media::{Encoder, Frame, Identity, MediaPlan};
 use crate::rtp::vp8;
@@ -10,7 +11,7 @@ use crate::units::Bitrate;
 /// Payloads of the frames of one second, each with the frame's RTP time.
 fn frames(codec: Codec) -> Vec<(i64, Vec<Vec<u8>>)> {
     let source = match codec {
-        Codec::Opus => Source::Audio(AudioSource { ptime: Duration::from_millis(20), dtx: false, talk: None }),
+        Codec::Opus => Source::Audio(AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None }),
         _ => Source::Video(VideoSource {
             width: 640,
             height: 360,
@@ -18,6 +19,10 @@ fn frames(codec: Codec) -> Vec<(i64, Vec<Vec<u8>>)> {
             keyframe_interval: None,
             frames: FrameModel { noise: 0.15, key_ratio: 3.0 },
             rate_control: RateControl::Fixed,
+            scalability: Scalability::NONE,
+            flexible: false,
+            dependency_descriptor: false,
+            layers: Vec::new(),
             silent: false,
         }),
     };

@@ -6,6 +6,7 @@
 //! sequence numbers, those belong to whoever sends.
 
 use super::audio::Audio;
+use super::clip::player::Player;
 use super::conversation::Seat;
 use super::described::PacketDescriptor;
 use super::payload::Payload;
@@ -81,6 +82,7 @@ pub struct Encoder {
 enum Stream {
     Audio(Box<Audio>),
     Video(Box<Video>),
+    Clip(Box<Player>),
 }
 
 impl Encoder {
@@ -105,6 +107,7 @@ impl Encoder {
         let stream = match &plan.source {
             Source::Audio(source) => Stream::Audio(Box::new(Audio::new(plan, source, identity, seat, seed, start))),
             Source::Video(source) => Stream::Video(Box::new(Video::new((plan, None), source, identity, seed, start))),
+            Source::File(clip) => Stream::Clip(Box::new(Player::new(clip.clone(), identity, seed, start))),
         };
         Self { identity, stream }
     }
@@ -132,7 +135,7 @@ impl Encoder {
     #[must_use]
     pub fn structure(&self) -> Option<&Arc<[u8]>> {
         match &self.stream {
-            Stream::Audio(_) => None,
+            Stream::Audio(_) | Stream::Clip(_) => None,
             Stream::Video(video) => video.structure(),
         }
     }
@@ -143,6 +146,7 @@ impl Encoder {
         match &self.stream {
             Stream::Audio(audio) => audio.poll_timeout(),
             Stream::Video(video) => video.poll_timeout(),
+            Stream::Clip(clip) => clip.poll_timeout(),
         }
     }
 
@@ -151,6 +155,7 @@ impl Encoder {
         match &mut self.stream {
             Stream::Audio(audio) => audio.handle_timeout(now),
             Stream::Video(video) => video.handle_timeout(now),
+            Stream::Clip(clip) => clip.handle_timeout(now),
         }
     }
 
@@ -160,23 +165,25 @@ impl Encoder {
         match &mut self.stream {
             Stream::Audio(audio) => audio.poll_frame(frame),
             Stream::Video(video) => video.poll_frame(frame),
+            Stream::Clip(clip) => clip.poll_frame(frame),
         }
     }
 
     /// A receiver asks for a keyframe (PLI or FIR): the first frame due from `now` on is one, or the first that is due
-    /// 300 ms after the last. Nothing to sound.
+    /// 300 ms after the last; a clip jumps to its next one. Nothing to sound.
     pub fn request_keyframe(&mut self, now: Instant) {
         match &mut self.stream {
             Stream::Audio(_) => {}
             Stream::Video(video) => video.request_keyframe(now),
+            Stream::Clip(clip) => clip.request_keyframe(now),
         }
     }
 
     /// A receiver estimates that this media may take `rate` (REMB): frames due from `now` on aim at it, within the
-    /// configured rate and a floor of 30 kbps. Nothing to sound, nor where the rate is fixed.
+    /// configured rate and a floor of 30 kbps. Nothing to sound and to clips, nor where the rate is fixed.
     pub fn set_remb(&mut self, now: Instant, rate: Bitrate) {
         match &mut self.stream {
-            Stream::Audio(_) => {}
+            Stream::Audio(_) | Stream::Clip(_) => {}
             Stream::Video(video) => video.set_remb(now, rate),
         }
     }
@@ -186,7 +193,7 @@ impl Encoder {
     #[must_use]
     pub fn bounds(&self) -> Option<(Bitrate, Bitrate)> {
         match &self.stream {
-            Stream::Audio(_) => None,
+            Stream::Audio(_) | Stream::Clip(_) => None,
             Stream::Video(video) => video.bounds(),
         }
     }
@@ -196,7 +203,7 @@ impl Encoder {
     pub fn set_target(&mut self, now: Instant, rate: Bitrate) {
         match &mut self.stream {
             Stream::Video(video) if video.bounds().is_some() => video.set_target(now, rate),
-            Stream::Audio(_) | Stream::Video(_) => {}
+            Stream::Audio(_) | Stream::Video(_) | Stream::Clip(_) => {}
         }
     }
 
@@ -204,7 +211,7 @@ impl Encoder {
     /// call, and then from a keyframe on. Nothing to sound.
     pub fn allot(&mut self, now: Instant, rate: Option<Bitrate>) {
         match &mut self.stream {
-            Stream::Audio(_) => {}
+            Stream::Audio(_) | Stream::Clip(_) => {}
             Stream::Video(video) => video.allot(now, rate),
         }
     }
@@ -216,6 +223,7 @@ impl Encoder {
         match &mut self.stream {
             Stream::Audio(audio) => audio.set_muted(now, muted),
             Stream::Video(video) => video.set_muted(now, muted),
+            Stream::Clip(clip) => clip.set_muted(now, muted),
         }
     }
 
@@ -224,7 +232,7 @@ impl Encoder {
     pub fn unit(&self) -> Duration {
         match &self.stream {
             Stream::Audio(audio) => audio.unit(),
-            Stream::Video(_) => Duration::ZERO,
+            Stream::Video(_) | Stream::Clip(_) => Duration::ZERO,
         }
     }
 
@@ -232,7 +240,7 @@ impl Encoder {
     pub fn set_red(&mut self, payload_type: Option<u8>) {
         match &mut self.stream {
             Stream::Audio(audio) => audio.set_red(payload_type),
-            Stream::Video(_) => {}
+            Stream::Video(_) | Stream::Clip(_) => {}
         }
     }
 
@@ -241,7 +249,7 @@ impl Encoder {
     pub fn is_red(&self) -> bool {
         match &self.stream {
             Stream::Audio(audio) => audio.is_red(),
-            Stream::Video(_) => false,
+            Stream::Video(_) | Stream::Clip(_) => false,
         }
     }
 
@@ -251,6 +259,7 @@ impl Encoder {
         match &self.stream {
             Stream::Audio(audio) => audio.target(),
             Stream::Video(video) => video.target(),
+            Stream::Clip(clip) => clip.target(),
         }
     }
 
@@ -260,6 +269,7 @@ impl Encoder {
         match &self.stream {
             Stream::Audio(audio) => audio.rtp_time_at(at),
             Stream::Video(video) => video.rtp_time_at(at),
+            Stream::Clip(clip) => clip.rtp_time_at(at),
         }
     }
 }

@@ -40,9 +40,14 @@ impl Keyframes {
             asked && due >= last + MIN_KEYFRAME_INTERVAL || self.interval.is_some_and(|interval| due >= last + interval)
         });
         if keyframe {
-            self.last = Some(due);
-            self.requested = self.requested.filter(|(_, latest)| *latest > due).map(|(_, latest)| (latest, latest));
+            self.note(due);
         }
         keyframe
+    }
+
+    /// The frame due at `due` is a keyframe, whoever decided that.
+    pub(super) fn note(&mut self, due: Instant) {
+        self.last = Some(due);
+        self.requested = self.requested.filter(|(_, latest)| *latest > due).map(|(_, latest)| (latest, latest));
     }
 }

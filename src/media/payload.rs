@@ -89,6 +89,17 @@ impl Payload {
         Self { prefix, stamp_at: UNSTAMPED, filler_at: (filler_at % PERIOD) as u16, filler_len: filler_len as u16 }
     }
 
+    /// A payload of which nothing is filler, shared by all who send it; `stamp_at` is where its stamp begins.
+    ///
+    /// # Panics
+    /// When it is longer than [`MAX_PAYLOAD`].
+    #[must_use]
+    pub fn whole(bytes: Arc<[u8]>, stamp_at: Option<usize>) -> Self {
+        assert!(bytes.len() <= MAX_PAYLOAD, "{} bytes of payload", bytes.len());
+        let stamp_at = stamp_at.map_or(UNSTAMPED, |at| at as u16);
+        Self { prefix: Prefix::Long(bytes), stamp_at, filler_at: 0, filler_len: 0 }
+    }
+
     /// Writes `stamp` into the prefix, which keeps [`STAMP_LEN`] bytes free for it at its end.
     ///
     /// # Panics

@@ -3,6 +3,7 @@
 use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::dist::Dist;
+use crate::media::clip::Clip;
 use crate::media::layers::{LayerPlan, MAX_LAYERS};
 use crate::media::payload::MAX_PAYLOAD;
 use crate::media::scalability::Scalability;
@@ -11,6 +12,7 @@ use crate::rtp::opus::Toc;
 use crate::rtp::red;
 use crate::rtp::vp8;
 use crate::units::{Bitrate, format_duration};
+use std::sync::Arc;
 
 /// One `[media.*]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +39,7 @@ impl MediaPlan {
     pub fn layers(&self) -> &[LayerPlan] {
         match &self.source {
             Source::Video(video) => &video.layers,
-            Source::Audio(_) => &[],
+            Source::Audio(_) | Source::File(_) => &[],
         }
     }
 
@@ -63,6 +65,10 @@ impl MediaPlan {
                 let mut refused = layers.filter_map(|layer| layer.check().err());
                 refused.next().map_or(Ok(()), Err)?;
                 if video.layers.is_empty() { video.check(self.codec, self.bitrate) } else { Ok(()) }
+            }
+            (Source::File(clip), _) if clip.codec() == self.codec => Ok(()),
+            (Source::File(clip), _) => {
+                Err(format!("the clip is of the codec {}, not {}", clip.codec().name(), self.codec.name()))
             }
             (Source::Audio(_), MediaKind::Video) | (Source::Video(_), MediaKind::Audio) => {
                 Err(format!("{} is a codec of the other kind of media", self.codec.name()))
@@ -231,6 +237,8 @@ pub enum Source {
     Audio(AudioSource),
     /// Pictures.
     Video(VideoSource),
+    /// The user's own clip, of either kind.
+    File(Arc<Clip>),
 }
 
 /// Sound.

@@ -1,12 +1,12 @@
-//! Files that a scenario names (traces, tables): relative to its own, and never larger than anybody could mean.
+//! Files that a scenario names (traces, tables, clips): relative to its own, and never larger than anybody could mean.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Looks up the text of a file that a scenario names, or says why there is none.
-pub type Files<'a> = &'a dyn Fn(&str) -> Result<String, Unreadable>;
+/// Looks up the bytes of a file that a scenario names, or says why there are none.
+pub type Files<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, Unreadable>;
 
-/// Why a file has no text.
+/// Why a file cannot be had.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unreadable {
     /// What is wrong, with the file's whole name.
@@ -39,13 +39,21 @@ const MOST: u64 = 16 << 20;
 ///
 /// # Errors
 /// Always, with a sentence.
-pub fn no_files(_: &str) -> Result<String, Unreadable> {
+pub fn no_files(_: &str) -> Result<Vec<u8>, Unreadable> {
     Err(Unreadable { why: "there are no files here".to_owned(), mend: "write the values themselves" })
+}
+
+/// The same for a file of text.
+pub(crate) fn text(files: Files<'_>, name: &str) -> Result<String, Unreadable> {
+    String::from_utf8(files(name)?).map_err(|_| {
+        let mend = "name a file of text; one that is compressed is unpacked first";
+        Unreadable { why: format!("{name} is not text"), mend }
+    })
 }
 
 /// [`Files`] relative to the directory of the scenario `file`. What it hands out opens files; nothing else in this module
 /// does.
-pub fn beside(file: &str) -> impl Fn(&str) -> Result<String, Unreadable> + use<> {
+pub fn beside(file: &str) -> impl Fn(&str) -> Result<Vec<u8>, Unreadable> + use<> {
     let directory: PathBuf = Path::new(file).parent().unwrap_or(Path::new("")).to_owned();
     move |name| {
         let path = directory.join(name);
@@ -55,12 +63,9 @@ pub fn beside(file: &str) -> impl Fn(&str) -> Result<String, Unreadable> + use<>
         opened.take(MOST + 1).read_to_end(&mut bytes).map_err(refused)?;
         if bytes.len() as u64 > MOST {
             let why = format!("{} is larger than 16 MiB", path.display());
-            return Err(Unreadable { why, mend: "shorten it: a trace begins anew at its end" });
+            return Err(Unreadable { why, mend: "shorten it: a trace or a clip begins anew at its end" });
         }
-        String::from_utf8(bytes).map_err(|_| {
-            let why = format!("{} is not text", path.display());
-            Unreadable { why, mend: "name a file of text; one that is compressed is unpacked first" }
-        })
+        Ok(bytes)
     }
 }
 
@@ -76,8 +81,9 @@ mod tests {
         std::fs::write(dir.path().join("b.txt"), [0xFF, 0xFE]).expect("written");
         let scenario = dir.path().join("s.toml").display().to_string();
         let files = beside(&scenario);
-        assert_eq!(files("traces/a.txt").as_deref(), Ok("1\n2\n"));
-        assert!(files("b.txt").unwrap_err().why.ends_with("is not text"));
+        assert_eq!(text(&files, "traces/a.txt").as_deref(), Ok("1\n2\n"));
+        assert_eq!(files("b.txt"), Ok(vec![0xFF, 0xFE]));
+        assert!(text(&files, "b.txt").unwrap_err().why.ends_with("is not text"));
         let missing = files("nowhere").unwrap_err();
         assert!(missing.why.starts_with("there is no ") && missing.why.ends_with("nowhere"), "{missing:?}");
         assert!(missing.mend.contains("relative to the directory of this file"), "{missing:?}");

@@ -2,6 +2,9 @@
 //!
 //! Read straight into [`MediaPlan`]s. What an encoder could not do (a packet too small for its stamp) is refused here.
 
+mod clip;
+
+use super::Files;
 use super::document::Table;
 use super::layers;
 use super::section::{Section, Shape};
@@ -40,6 +43,11 @@ pub(crate) static VIDEO: Shape = Shape {
         "temporal layers are part of `layers`: write layers = { mode = \"svc\", scalability = \"L1T3\" }",
     )],
 };
+pub(crate) static FILE: Shape = Shape {
+    name: "Media.file",
+    keys: &["kind", "codec", "file", "size", "fps"],
+    refused: &[("layers", "clips as layers (`layers`) are not built yet: a clip is one layer")],
+};
 pub(crate) static NEITHER: Shape = Shape {
     name: "",
     keys: &[
@@ -61,6 +69,7 @@ pub(crate) static NEITHER: Shape = Shape {
         "layers",
         "flexible",
         "dependency_descriptor",
+        "file",
     ],
     refused: &[],
 };
@@ -69,9 +78,9 @@ pub(crate) static FRAME_MODEL: Shape =
     Shape { name: "FrameModel.rfc8593", keys: &["kind", "noise", "key_ratio"], refused: &[] };
 
 /// Reads `[media.*]`, in the file's order.
-pub(crate) fn read(root: &Section<'_>) -> Vec<MediaPlan> {
+pub(crate) fn read(root: &Section<'_>, files: Files<'_>) -> Vec<MediaPlan> {
     let sections = root.named("media", shape_of);
-    sections.into_iter().filter_map(|(name, section)| read_one(name, &section)).collect()
+    sections.into_iter().filter_map(|(name, section)| read_one(name, &section, files)).collect()
 }
 
 fn shape_of(table: &Table) -> &'static Shape {
@@ -79,20 +88,35 @@ fn shape_of(table: &Table) -> &'static Shape {
     match kind {
         Some(super::document::Value::Text(kind)) if kind == "audio" => &AUDIO,
         Some(super::document::Value::Text(kind)) if kind == "video" => &VIDEO,
+        Some(super::document::Value::Text(kind)) if kind == "file" => &FILE,
         _ => &NEITHER,
     }
 }
 
-fn read_one(name: String, section: &Section<'_>) -> Option<MediaPlan> {
-    section.missing("kind", "write kind = \"audio\" or kind = \"video\"");
+/// What `kind` says.
+#[derive(Clone, Copy)]
+enum Kind {
+    Audio,
+    Video,
+    File,
+}
+
+fn read_one(name: String, section: &Section<'_>, files: Files<'_>) -> Option<MediaPlan> {
+    section.missing("kind", "write kind = \"audio\", kind = \"video\" or kind = \"file\"");
     let later = [("data", "data channels are not built yet")];
-    let audio = section.choice("kind", &[("audio", true), ("video", false)], &later);
-    Some(match audio {
-        Some(true) => read_audio(name, section),
-        Some(false) => read_video(name, section),
+    let kinds = [("audio", Kind::Audio), ("video", Kind::Video), ("file", Kind::File)];
+    Some(match section.choice("kind", &kinds, &later) {
+        Some(Kind::Audio) => read_audio(name, section),
+        Some(Kind::Video) => read_video(name, section),
+        Some(Kind::File) => clip::read(name, section, files),
         // The name still exists for whoever publishes it.
-        None => MediaPlan { name, codec: Codec::Opus, bitrate: Bitrate::from_kbps(32), source: Source::Audio(PLAIN) },
+        None => unknown(name),
     })
+}
+
+/// Stands for media that could not be read, and was said so.
+fn unknown(name: String) -> MediaPlan {
+    MediaPlan { name, codec: Codec::Opus, bitrate: Bitrate::from_kbps(32), source: Source::Audio(PLAIN) }
 }
 
 const PLAIN: AudioSource = AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None };

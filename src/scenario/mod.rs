@@ -200,7 +200,7 @@ fn read_document(
         run,
         invalid_if,
         target: target::read(&section, settings.environment, seed),
-        media: media::read(&section),
+        media: media::read(&section, settings.files),
         networks: network::read(&section, settings.files),
         rooms: rooms::read(&section),
         populations: population::read(&section),

@@ -1,6 +1,7 @@
 //! What a whole file becomes, and what is said of one that cannot be read.
 
 mod arbitrary;
+mod clips;
 mod faults;
 mod messages;
 
@@ -26,8 +27,12 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// Files that scenarios of these tests may name.
-fn files(name: &str) -> Result<String, Unreadable> {
-    match name {
+fn files(name: &str) -> Result<Vec<u8>, Unreadable> {
+    let text = match name {
+        "media/clip.ivf" => return Ok(include_bytes!("../../scenarios/media/clip.ivf").to_vec()),
+        "media/clip.h264" => return Ok(include_bytes!("../../scenarios/media/clip.h264").to_vec()),
+        "media/clip.opus" => return Ok(include_bytes!("../../scenarios/media/clip.opus").to_vec()),
+        "nothing" => return Ok(Vec::new()),
         "lte.up" => Ok("0\n3\n3\n10\n".to_owned()),
         "train.loss" => Ok("....x\n..xxx\n".to_owned()),
         "wifi.dist" => Ok("-8192 0 0 8192\n".to_owned()),
@@ -35,7 +40,8 @@ fn files(name: &str) -> Result<String, Unreadable> {
         "descending" => Ok("1\n7\n5\n".to_owned()),
         "traces/fading.mahimahi" => Ok(include_str!("../../scenarios/traces/fading.mahimahi").to_owned()),
         other => Err(Unreadable { why: format!("there is no {other}"), mend: "put it there" }),
-    }
+    };
+    text.map(String::into_bytes)
 }
 
 pub(super) fn read_with(text: &str, set: &[&str]) -> Result<(Scenario, plan::Plan), Vec<ScenarioError>> {
@@ -234,7 +240,7 @@ fn credentials_come_from_the_environment_and_are_written_nowhere() {
 
 #[test]
 fn the_text_of_a_scenario_reads_back_as_the_same_scenario() {
-    let files = ["quickstart", "lossy", "churn", "whip", "thousand", "access", "faults", "meeting"];
+    let files = ["quickstart", "lossy", "churn", "whip", "thousand", "access", "faults", "meeting", "clips"];
     for file in files.into_iter().chain(["rfc8867-5.1", "rfc8867-5.3"]) {
         let text = std::fs::read_to_string(format!("{}/scenarios/{file}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let (scenario, plan) = read_with(&text, &["run.duration=35s"]).unwrap();

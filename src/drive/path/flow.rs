@@ -150,7 +150,7 @@ mod tests {
         let text = format!(
             "version = 1\nname = \"x\"\n[run]\nduration = \"5s\"\n[[population]]\nname = \"a\"\ncount = 1\n[network.n]\n{network}\n"
         );
-        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &|_| Ok(TRACE.to_owned()) };
+        let settings = Settings { set: &[], seed: None, environment: &|_| None, files: &|_| Ok(TRACE.into()) };
         let scenario = Scenario::parse("s.toml", &text, &settings).expect("a scenario");
         let network = Alone::of(&scenario, "n", Instant::from_secs(60)).expect("valid").expect("it is there");
         let any = "127.0.0.1:0".parse().expect("an address");

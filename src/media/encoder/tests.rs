@@ -40,7 +40,7 @@ fn camera(codec: Codec, kbps: u64) -> MediaPlan {
 fn with_video(mut plan: MediaPlan, change: impl FnOnce(&mut VideoSource)) -> MediaPlan {
     match &mut plan.source {
         Source::Video(video) => change(video),
-        Source::Audio(_) => panic!("a camera"),
+        Source::Audio(_) | Source::File(_) => panic!("a camera"),
     }
     plan
 }

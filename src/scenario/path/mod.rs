@@ -187,7 +187,7 @@ fn of_file<T>(
     help: &str,
 ) -> Option<T> {
     let name = section.text(key, "write the name of a file, relative to this one")?;
-    match files(name).map(|text| parse(&text)) {
+    match super::files::text(files, name).map(|text| parse(&text)) {
         Ok(Ok(value)) => return Some(value),
         Ok(Err(error)) => section.fail(key, format!("`{name}`, {error}"), help),
         Err(unreadable) => section.fail(key, format!("`{name}` cannot be read: {}", unreadable.why), unreadable.mend),

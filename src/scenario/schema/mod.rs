@@ -111,6 +111,7 @@ mod tests {
             &target::READY,
             &media::AUDIO,
             &media::VIDEO,
+            &media::FILE,
             &media::TALK,
             &media::FRAME_MODEL,
             &layers::SIMULCAST,

@@ -258,6 +258,19 @@ pub enum Media {
         #[schemars(extend("default" = false))]
         silent: Option<bool>,
     },
+    /// A clip of one's own, played in a loop.
+    File {
+        /// What the file holds: an IVF of VP8, a byte stream (Annex B) of H.264, an Ogg of Opus.
+        #[schemars(extend("enum" = ["vp8", "h264", "opus"]))]
+        codec: String,
+        /// The file, relative to the scenario, of at most 16 MiB.
+        file: String,
+        /// What the clip's pictures must measure; another size is refused.
+        size: Option<String>,
+        /// Frames a second: required for H.264, which has no times of its own; otherwise what the clip must have.
+        #[schemars(range(min = 0.5, max = 120.0))]
+        fps: Option<f64>,
+    },
 }
 
 /// Layers of a video.
