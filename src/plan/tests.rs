@@ -237,7 +237,7 @@ fn every_file_in_scenarios_resolves() {
         names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
     }
     names.sort();
-    let plain = ["access", "churn", "codecs", "faults", "lossy", "meeting", "quickstart"];
+    let plain = ["access", "churn", "clips", "codecs", "faults", "lossy", "meeting", "quickstart"];
     let rest = ["rfc8867-5.1", "rfc8867-5.3", "simulcast", "thousand", "whip"];
     assert_eq!(names, [&plain[..], &rest[..]].concat());
 }

@@ -78,6 +78,7 @@ impl Player {
         let clip = self.clip.clone();
         let unit = &clip.units[self.at];
         frame.packets.clear();
+        frame.descriptors.clear();
         frame.packets.extend((0..unit.packets.len()).map(|index| self.payload(unit, index, due)));
         frame.describe(due, self.clock.at(due), self.number);
         (frame.keyframe, frame.marked) = (unit.keyframe, video);

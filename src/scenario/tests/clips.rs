@@ -33,12 +33,7 @@ fn clips_that_cannot_be_played_are_refused_with_key_and_mend() {
         ("codec = \"vp8\"", "file", "`media.m` needs `file`", "media/clip.ivf"),
         ("file = \"media/clip.ivf\"", "codec", "`media.m` needs `codec`", "\"vp8\""),
         ("codec = \"vp9\"\nfile = \"media/clip.ivf\"", "codec", "clips of VP9 are not built yet", "`vp8`"),
-        (
-            "codec = \"vp8\"\nfile = \"gone\"",
-            "file",
-            "`gone` cannot be read: there is no gone",
-            "put it there",
-        ),
+        ("codec = \"vp8\"\nfile = \"gone\"", "file", "`gone` cannot be read: there is no gone", "put it there"),
         ("codec = \"vp8\"\nfile = \"nothing\"", "file", "`nothing` is no IVF", "ffmpeg -c:v libvpx"),
         ("codec = \"opus\"\nfile = \"media/clip.ivf\"", "file", "`media/clip.ivf` is no Ogg", "ffmpeg -c:a libopus"),
         ("codec = \"vp8\"\nfile = \"media/clip.h264\"", "file", "is no IVF", "IVF of VP8"),

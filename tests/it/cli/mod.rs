@@ -8,6 +8,7 @@
     reason = "processes are waited for by the machine's clock, and what is skipped says so"
 )]
 
+mod clips;
 mod dump;
 mod misuse;
 mod runs;
