@@ -1,5 +1,7 @@
 //! What a leg receives: which stream a packet belongs to, and the RTCP that its streams ask for.
 
+use super::captured;
+use super::leg_drain::{drain_stream, finish_stream};
 use super::recovery::Back;
 use super::remb::Limit;
 use super::shared::Shared;
@@ -9,11 +11,11 @@ use crate::clock::{Duration, Instant};
 use crate::conference::{CodecParameters, MediaKind, ReceiveParameters, TrackName};
 use crate::dump::Tap;
 use crate::metrics::catalog::Metric;
-use crate::participant::subscriber::{self, Arrived, Expect, First, Opening, Output, Request, Scalar};
+use crate::participant::subscriber::{self, Arrived, Expect, First, Opening, Scalar};
 use crate::qos::integrity::Origin;
 use crate::rtp::extension::{ExtensionKind, ExtensionMap};
 use crate::rtp::header::View;
-use crate::rtp::rtcp::{self, FirRequest, ReportBlock};
+use crate::rtp::rtcp::ReportBlock;
 use crate::rtp::rtx;
 use crate::rtp::srtp::{OpenError, Session, Skipped};
 use rustc_hash::FxHashMap;
@@ -37,7 +39,7 @@ pub(super) struct Incoming {
     pub totals: Option<Vec<(Metric, Scalar)>>,
     /// It is back after a fault.
     pub back: Option<Back>,
-    fir_sequence: u8,
+    pub fir_sequence: u8,
 }
 
 impl Incoming {
@@ -299,6 +301,7 @@ impl Received {
         self.descriptor.clear();
         self.descriptor.extend_from_slice(described.unwrap_or_default());
         self.seen += 1;
+        captured::note(turn.shared, incoming, &view);
         // What cannot be followed without opening it is opened: the first packet of an SSRC, or one after a long gap.
         let open = incoming.stream.wants_payload(&header, padded, is_rtx)
             || srtp.rx.skip_rtp(header.ssrc, header.sequence) == Skipped::Unfollowed;
@@ -307,9 +310,8 @@ impl Received {
             match srtp.rx.open_rtp(bytes) {
                 Ok(opened) => {
                     self.opened += 1;
-                    if let Some(tap) = &mut self.tap {
-                        turn.sink.dumped.push(tap.packet(times.0, opened.packet(bytes)));
-                    }
+                    let record = self.tap.as_mut().map(|tap| tap.packet(times.0, opened.packet(bytes)));
+                    turn.sink.dumped.extend(record);
                     payload = Some(opened.payload(bytes));
                 }
                 Err(OpenError::Replayed | OpenError::TooOld) => {}
@@ -454,50 +456,6 @@ fn stream_name(shared: &Shared, parameters: &ReceiveParameters, publisher: Optio
     let kind = if parameters.kind == MediaKind::Video { "video" } else { "audio" };
     let media = media.map_or(kind, |index| &shared.plan.media[usize::from(index)].name);
     format!("{publisher}/{media}")
-}
-
-fn finish_stream(turn: &mut Turn<'_>, incoming: &mut Incoming, firsts: &mut VecDeque<(First, Instant)>) {
-    incoming.stream.finish(turn.now);
-    // What a stream asks for at its end is asked of nobody any more.
-    drain_stream(turn, incoming, 0, &mut Vec::new(), firsts);
-    incoming.ended = true;
-}
-
-fn drain_stream(
-    turn: &mut Turn<'_>,
-    incoming: &mut Incoming,
-    sender: u32,
-    out: &mut Vec<u8>,
-    firsts: &mut VecDeque<(First, Instant)>,
-) {
-    let (media, ssrc) = (incoming.media, incoming.ssrc);
-    while let Some(record) = incoming.stream.poll_record() {
-        turn.sink.dumped.push(record);
-    }
-    while let Some(output) = incoming.stream.poll_output() {
-        match output {
-            Output::Request(Request::Nack(ask)) => ask.write(out, sender, ssrc),
-            Output::Request(Request::Pli) => rtcp::write_pli(out, sender, ssrc),
-            Output::Request(Request::Fir) => {
-                incoming.fir_sequence = incoming.fir_sequence.wrapping_add(1);
-                rtcp::write_fir(out, sender, &[FirRequest { ssrc, sequence: incoming.fir_sequence }]);
-            }
-            Output::Sample { metric, due, value } => {
-                let key = turn.key(media, due);
-                turn.sink.recorder.record(metric, key, value);
-            }
-            Output::Censored { metric, due, value } => {
-                let key = turn.key(media, due);
-                turn.sink.recorder.record_censored(metric, key, value);
-            }
-            Output::Count { metric, due, n } => turn.count(metric, media, due, n),
-            Output::Ratio { metric, due, numerator, denominator } => {
-                turn.ratio(metric, media, due, numerator, denominator)
-            }
-            Output::First(first, at) => firsts.push_back((first, at)),
-            Output::Delivered { due, at, before } => incoming.back = Some(Back::after_gap(due, at, before)),
-        }
-    }
 }
 
 fn carries(parameters: &ReceiveParameters, payload_type: u8) -> bool {

@@ -4,6 +4,7 @@
 //! crosses the link unsealed and is sealed where it leaves it; downlink datagrams carry the time they arrived, and
 //! measures use that, never the tick. It owns no socket and reads no clock.
 
+mod captured;
 mod comeback;
 mod congestion;
 mod damage;
@@ -14,6 +15,7 @@ mod faults;
 mod item;
 mod join;
 mod leg;
+mod leg_drain;
 mod leg_encoders;
 mod leg_publish;
 mod leg_receive;

@@ -64,6 +64,12 @@ pub fn layered_extensions() -> BTreeMap<u8, String> {
     extensions(MediaKind::Video).into_iter().chain(names).collect()
 }
 
+/// The header extension that only those offer whose payloads have no stamp: when a frame was captured, with its id.
+#[must_use]
+pub fn capture_extension() -> (u8, String) {
+    (5, ExtensionKind::AbsCaptureTime.uri().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

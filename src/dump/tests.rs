@@ -11,7 +11,9 @@ use crate::units::Bitrate;
 /// Payloads of the frames of one second, each with the frame's RTP time.
 fn frames(codec: Codec) -> Vec<(i64, Vec<Vec<u8>>)> {
     let source = match codec {
-        Codec::Opus => Source::Audio(AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None }),
+        Codec::Opus => {
+            Source::Audio(AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None })
+        }
         _ => Source::Video(VideoSource {
             width: 640,
             height: 360,

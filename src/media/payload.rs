@@ -21,6 +21,8 @@ pub(super) const PERIOD: usize = 8_192;
 /// In the filler, each byte whose index is one below a multiple of this is `0x80`.
 pub(super) const END_EVERY: usize = 64;
 const UNSTAMPED: u16 = u16::MAX;
+/// No stamp, but the beginning of a frame whose capture time goes into a header extension.
+const CAPTURED: u16 = u16::MAX - 1;
 static FILLER: [u8; PERIOD + MAX_PAYLOAD] = filler();
 
 const fn filler() -> [u8; PERIOD + MAX_PAYLOAD] {
@@ -100,6 +102,18 @@ impl Payload {
         Self { prefix: Prefix::Long(bytes), stamp_at, filler_at: 0, filler_len: 0 }
     }
 
+    /// The same where a header extension says when the frame was due, because nothing in the payload can.
+    #[must_use]
+    pub fn captured(self) -> Self {
+        Self { stamp_at: CAPTURED, ..self }
+    }
+
+    /// Whether a header extension is to say when its frame was due.
+    #[must_use]
+    pub const fn is_captured(&self) -> bool {
+        self.stamp_at == CAPTURED
+    }
+
     /// Writes `stamp` into the prefix, which keeps [`STAMP_LEN`] bytes free for it at its end.
     ///
     /// # Panics
@@ -128,7 +142,7 @@ impl Payload {
     /// Where in the payload its stamp begins, for [`Stamp::patch_left`]; `None` when it carries none.
     #[must_use]
     pub fn stamp_at(&self) -> Option<usize> {
-        (self.stamp_at != UNSTAMPED).then_some(usize::from(self.stamp_at))
+        (self.stamp_at < CAPTURED).then_some(usize::from(self.stamp_at))
     }
 
     /// The bytes of filler.

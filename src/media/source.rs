@@ -52,6 +52,12 @@ impl MediaPlan {
         Some(Self { bitrate, source: Source::Video(source), ..self.clone() })
     }
 
+    /// Whether its frames carry no stamp, and a header extension (abs-capture-time) says when each was due.
+    #[must_use]
+    pub fn is_captured(&self) -> bool {
+        matches!(&self.source, Source::File(clip) if !clip.is_stamped())
+    }
+
     /// Whether an encoder can send this exactly as it is written.
     ///
     /// # Errors

@@ -2,7 +2,9 @@
 //!
 //! [`numbering`]: crate::conference::numbering
 
-use crate::conference::numbering::{codec_parameters, descriptor_extension, extensions, layered_extensions, with_red};
+use crate::conference::numbering::{
+    capture_extension, codec_parameters, descriptor_extension, extensions, layered_extensions, with_red,
+};
 use crate::conference::{SendLayer, SendParameters};
 use crate::media::MediaPlan;
 use crate::media::source::Source;
@@ -34,6 +36,7 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
     let first = layers.first().map(|layer| (layer.ssrc, layer.rtx_ssrc));
     let (ssrc, rtx_ssrc) = first.unwrap_or_else(|| sources(&ssrcs, &rtx_ssrcs));
     let named = if layers.is_empty() { extensions(media.kind()) } else { layered_extensions() };
+    let more = [described.then(descriptor_extension), media.is_captured().then(capture_extension)];
     SendParameters {
         media: media.name.clone(),
         mid: index.to_string(),
@@ -41,7 +44,7 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
         ssrc,
         rtx_ssrc,
         cname: cname.to_owned(),
-        extensions: named.into_iter().chain(described.then(descriptor_extension)).collect(),
+        extensions: named.into_iter().chain(more.into_iter().flatten()).collect(),
         layers,
     }
 }

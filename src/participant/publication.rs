@@ -9,7 +9,9 @@ use crate::conference::SendParameters;
 use crate::media::stamp::Stamp;
 use crate::media::{Encoder, Frame, PacketDescriptor, Payload};
 use crate::rtp::extension::dependency_descriptor::SHORT_LEN;
-use crate::rtp::extension::{AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Extensions, ONE_BYTE_MAX_LEN};
+use crate::rtp::extension::{
+    AbsCaptureTime, AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Extensions, ONE_BYTE_MAX_LEN,
+};
 use crate::rtp::header::{Header, write_header};
 use crate::rtp::ntp::Ntp;
 use crate::rtp::rtcp::SenderInfo;
@@ -119,10 +121,12 @@ impl Produced {
 }
 
 /// What only some packets have in their headers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Extras {
     level: Option<AudioLevel>,
     descriptor: Option<PacketDescriptor>,
+    /// When the frame was due.
+    captured: bool,
 }
 
 #[derive(Debug)]
@@ -245,7 +249,7 @@ impl Publication {
             let level = frame.audio_level.map(|level| AudioLevel { voice: frame.voice, below_overload: level });
             for (position, payload) in frame.packets.iter().enumerate() {
                 let descriptor = frame.descriptors.get(position).copied().filter(|_| self.structure.is_some());
-                let extras = Extras { level, descriptor };
+                let extras = Extras { level, descriptor, captured: payload.is_captured() };
                 let packet = self.packet(payload, frame.rtp_time, frame.marker(position), extras, frame.due);
                 produced.packets += 1;
                 produced.bytes += u64::from(packet.size);
@@ -257,7 +261,7 @@ impl Publication {
     }
 
     fn packet(&mut self, payload: &Payload, rtp_time: u32, marker: bool, extras: Extras, due: Instant) -> Outgoing {
-        let Extras { level, descriptor } = extras;
+        let Extras { level, descriptor, .. } = extras;
         let sequence = self.sequence;
         self.sequence += 1;
         self.packets = self.packets.wrapping_add(1);
@@ -304,9 +308,8 @@ impl Publication {
         }
         cached.resent = Some(now);
         let (original, rtp_time, marker, due) = (cached.sequence, cached.rtp_time, cached.marker, cached.due);
-        let Extras { level, descriptor } = Extras { level: cached.level, descriptor: cached.descriptor };
+        let (level, descriptor) = (cached.level, cached.descriptor);
         let (payload, written) = (cached.payload.clone(), cached.written);
-        let length = payload.len();
         let (sequence, rtx_of, extra, again) = match &mut self.rtx {
             Some(rtx) => {
                 let sequence = rtx.sequence;
@@ -317,7 +320,8 @@ impl Publication {
             None => (original, None, 0, Some(Box::new(written?))),
         };
         let names = self.sends_mid(original) || self.rid.is_some() && rtx_of.is_some();
-        let size = self.size(length + extra, names, Extras { level, descriptor });
+        let extras = Extras { level, descriptor, captured: payload.is_captured() };
+        let size = self.size(payload.len() + extra, names, extras);
         Some(Outgoing {
             publication: self.index,
             sequence,
@@ -351,7 +355,7 @@ impl Publication {
             descriptor: None,
             due: now,
             payload: Payload::new(&[], 0, PADDING - 1),
-            size: self.size(PADDING, false, Extras { level: None, descriptor: None }),
+            size: self.size(PADDING, false, Extras::default()),
             again: None,
             transport_sequence: None,
             padding: true,
@@ -398,6 +402,10 @@ impl Publication {
             repaired_rid: rid.filter(|_| packet.rtx_of.is_some()),
             transport_sequence,
             abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
+            abs_capture_time: packet.payload.is_captured().then(|| AbsCaptureTime {
+                captured: ntp.before(left.saturating_since(packet.due)),
+                clock_offset: None,
+            }),
             audio_level: packet.level,
             dependency_descriptor: descriptor,
             ..Extensions::default()
@@ -544,6 +552,9 @@ impl Publication {
         let mut elements = one(ExtensionKind::TransportSequence, 2) + one(ExtensionKind::AbsSendTime, 3);
         if extras.level.is_some() {
             elements += one(ExtensionKind::AudioLevel, 1);
+        }
+        if extras.captured {
+            elements += one(ExtensionKind::AbsCaptureTime, 8);
         }
         if names {
             elements += one(ExtensionKind::Mid, self.parameters.mid.len());

@@ -31,7 +31,8 @@ pub struct Timing {
     pub due: Instant,
     /// When its first packet left the publisher's network, where known.
     pub left: Option<Instant>,
-    /// Bytes of payload of the whole frame as it was sent; where a picture has several layers, of its layer.
+    /// Bytes of payload of the whole frame as it was sent; where a picture has several layers, of its layer. 0 where nobody
+    /// says.
     pub bytes: u32,
     /// The layer that it is of, 0 the lowest: of simulcast, or spatial in one stream.
     pub layer: u8,
@@ -169,7 +170,8 @@ impl Frame {
     /// Whether the bytes here are not those that were sent, although every packet is here. A server may write other
     /// payload descriptors, or cut the frame into other packets: both change it by a few bytes a packet.
     fn has_another_length(&self) -> bool {
-        let Some(sent) = self.timing.map(|timing| i64::from(timing.bytes)) else { return false };
+        let sent = self.timing.map(|timing| i64::from(timing.bytes)).filter(|bytes| *bytes > 0);
+        let Some(sent) = sent else { return false };
         (i64::from(self.bytes) - sent).abs() > PACKET_OVERHEAD * i64::from(self.held) + FRAME_OVERHEAD
     }
 }

@@ -26,6 +26,12 @@ impl Ntp {
         Self(origin.0.wrapping_add(fixed(now.as_nanos())))
     }
 
+    /// The stamp of so much earlier.
+    #[must_use]
+    pub const fn before(self, by: Duration) -> Self {
+        Self(self.0.wrapping_sub(fixed(by.as_nanos() as u64)))
+    }
+
     /// Unix time in nanoseconds, rounded down, in the first NTP era (until 2036).
     #[must_use]
     pub const fn unix_nanos(self) -> u64 {

@@ -126,6 +126,12 @@ impl Clip {
         self.units.iter().filter(|unit| unit.keyframe).count()
     }
 
+    /// Whether its frames have room for a stamp: where not, a header extension says when each was due.
+    #[must_use]
+    pub fn is_stamped(&self) -> bool {
+        self.codec == Codec::H264
+    }
+
     fn is_video(&self) -> bool {
         self.codec.kind() == MediaKind::Video
     }

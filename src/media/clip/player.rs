@@ -92,7 +92,7 @@ impl Player {
     /// The payload at `index`, with what is the publisher's own in it.
     fn payload(&self, unit: &Unit, index: usize, due: Instant) -> Payload {
         let whole = &unit.packets[index];
-        match (self.clip.codec, unit.stamp) {
+        let payload = match (self.clip.codec, unit.stamp) {
             (Codec::Vp8, _) => {
                 let mut bytes = whole.to_vec();
                 vp8::write_descriptor(&mut bytes, index == 0, &self.place);
@@ -108,7 +108,8 @@ impl Player {
                 Payload::whole(bytes.into(), Some(at))
             }
             _ => Payload::whole(whole.clone(), None),
-        }
+        };
+        if index == 0 && !self.clip.is_stamped() { payload.captured() } else { payload }
     }
 
     fn advance(&mut self) {

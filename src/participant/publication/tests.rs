@@ -3,11 +3,13 @@
 use super::*;
 use crate::clock::{Duration, Instant};
 use crate::conference::Codec;
+use crate::media::clip::Clip;
 use crate::media::scalability::Scalability;
 use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, VideoSource, has_spatial_layers};
 use crate::media::{Encoder, Identity};
 use crate::participant::offer::offer;
 use crate::rtp::header::View;
+use std::sync::Arc;
 
 const TAG: usize = 16;
 const IDENTITY: Identity = Identity { publisher: 7, room: 3, media: 0 };
@@ -33,6 +35,17 @@ fn video(codec: Codec) -> MediaPlan {
 fn sound() -> MediaPlan {
     let source = AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None };
     MediaPlan { name: "mic".into(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(64), source: Source::Audio(source) }
+}
+
+/// One of the clips that ship.
+fn clip(codec: Codec) -> MediaPlan {
+    let file: &[u8] = match codec {
+        Codec::H264 => include_bytes!("../../../scenarios/media/clip.h264"),
+        Codec::Opus => include_bytes!("../../../scenarios/media/clip.opus"),
+        _ => include_bytes!("../../../scenarios/media/clip.ivf"),
+    };
+    let clip = Clip::parse(codec, file, 15.0).expect("it ships");
+    MediaPlan { name: "clip".into(), codec, bitrate: clip.bitrate(), source: Source::File(Arc::new(clip)) }
 }
 
 /// A publication that begins at second 1: its first frame is due somewhere within the first frame interval.
@@ -80,6 +93,29 @@ fn a_sender_report_has_the_rtp_time_of_its_own_instant_not_of_the_last_packet() 
 }
 
 #[test]
+fn the_first_packet_of_a_frame_without_a_stamp_says_when_it_was_due() {
+    for (plan, captured) in [(clip(Codec::Vp8), true), (clip(Codec::Opus), true), (clip(Codec::H264), false)] {
+        let mut publication = publication(&plan);
+        let (packets, now) = first_frame(&mut publication);
+        assert!(packets.len() > 1 || plan.codec == Codec::Opus);
+        for (index, packet) in packets.iter().enumerate() {
+            // It waits in the uplink, and is lost and sent again.
+            let again = publication.resend(now + Duration::from_millis(90), packet.sequence as u16, None);
+            for (packet, after) in again.iter().map(|again| (again, 95)).chain([(packet, 40)]) {
+                let bytes = written(&mut publication, packet, now + Duration::from_millis(after));
+                let view = View::parse(&bytes).expect("RTP");
+                let time = publication.extensions.read(&view).abs_capture_time;
+                assert_eq!(time.is_some(), captured && index == 0, "{} {index}", plan.codec.name());
+                if let Some(time) = time {
+                    let nanos = time.captured.signed_nanos_since(Ntp::from_unix_nanos(0));
+                    assert!((nanos - packet.due.as_nanos() as i64).abs() <= 2, "{nanos}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_datagram_fits_1200_bytes_with_all_that_is_added_to_it() {
     let mut plans = vec![sound()];
     for codec in Codec::ALL.into_iter().filter(|codec| *codec != Codec::Opus) {
@@ -92,6 +128,7 @@ fn every_datagram_fits_1200_bytes_with_all_that_is_added_to_it() {
             plans.push(plan);
         }
     }
+    plans.extend([Codec::Vp8, Codec::H264, Codec::Opus].map(clip));
     for plan in plans {
         let mut publication = publication(&plan);
         let mut largest = 0;

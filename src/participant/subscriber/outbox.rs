@@ -22,6 +22,8 @@ pub struct Outbox {
     pub armed: Option<Instant>,
     /// When the newest unit that was delivered had been due.
     pub newest: Option<Instant>,
+    /// When the frame of the packet at hand was due, as its header says where its payload cannot.
+    pub captured: Option<Instant>,
     /// Where its frames are written, of one who dumps what it receives.
     pub track: Option<Box<Track>>,
 }

@@ -1,6 +1,7 @@
 //! The machine of one received stream.
 
 mod redundancy;
+mod stamps;
 
 use super::outbox::Outbox;
 use super::output::{Arrived, Expect, First, Interval, Output, Request, Scalar};
@@ -8,12 +9,11 @@ use super::sound::Sound;
 use super::video::Video;
 use crate::clock::{Duration, Instant};
 use crate::conference::MediaKind;
-use crate::media::Stamp;
 use crate::metrics::catalog::Metric;
 use crate::metrics::labels::{Key, RunPhase};
 use crate::qos::delay::between;
 use crate::qos::frames::Piece;
-use crate::qos::integrity::{TimeOrder, Verdict};
+use crate::qos::integrity::TimeOrder;
 use crate::qos::jitter::Jitter;
 use crate::qos::nack::{Missing, Settled};
 use crate::qos::rtt::Echo;
@@ -398,33 +398,24 @@ impl Stream {
         }
         let floor = self.missing.floor(&self.arrivals);
         let (expect, out) = (&self.expect, &mut self.out);
+        let told = stamp.or_else(|| out.captured.filter(|_| arrived.payload.is_some()).map(stamps::of_capture));
         if let Some((track, payload)) = out.track.as_mut().zip(arrived.payload) {
             track.handle_packet(number, rtp_time, payload, floor);
         }
         match &mut self.media {
-            Media::Sound(sound) => sound.handle_unit(number, arrived, in_time, stamp.as_ref(), expect, out),
+            Media::Sound(sound) => sound.handle_unit(number, arrived, in_time, told.as_ref(), expect, out),
             Media::Video(video) => {
                 let (marker, received) = (arrived.marker, arrived.received);
                 if let Some(payload) = arrived.payload {
                     video.check_whole(number, arrived.rtp_time, payload, marker, stamp.as_ref(), out);
                 }
-                let opened = arrived.payload.map(|payload| video.read(payload, arrived.descriptor, stamp.as_ref()));
+                let opened = arrived.payload.map(|payload| video.read(payload, arrived.descriptor, told.as_ref()));
                 let piece = Piece { number, rtp_time, marker, received, bytes: arrived.payload_bytes as u32, opened };
                 if let Some(useless_below) = video.handle_piece(now, &piece, floor, expect, out) {
                     self.missing.set_useless_below(useless_below);
                 }
             }
         }
-    }
-
-    fn read_stamp(&mut self, payload: &[u8]) -> Option<Stamp> {
-        match self.expect.origin.judge(payload) {
-            Verdict::Right(stamp) => return Some(stamp),
-            Verdict::Misrouted => self.out.count(Metric::IntegrityMisroute),
-            Verdict::BadCrc => self.out.count(Metric::IntegrityStampCrc),
-            Verdict::Unstamped => {}
-        }
-        None
     }
 
     fn restart(&mut self, now: Instant) {

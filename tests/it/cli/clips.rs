@@ -56,6 +56,14 @@ fn a_real_decoder_shows_what_a_viewer_received() {
         holds_the_clip(&dump);
         decodes(&dump);
         let outcome = json(&dir.path().join(world).join("outcome.json"));
+        for media in ["voice", "film", "slides"] {
+            let metrics = outcome["metrics"].as_array().unwrap().iter();
+            let of_media = |one: &&serde_json::Value| one["labels"] == serde_json::json!({ "media": media });
+            let delay = metrics.filter(of_media).find(|one| one["name"] == "delay.frame").expect("delays of this clip");
+            // 20 ms up, and as much down.
+            let median = delay["p50"].as_f64().unwrap();
+            assert!((0.04..0.5).contains(&median), "{world}, {media}: {delay}");
+        }
         let viewers = outcome["participants_detail"].as_array().unwrap().iter();
         let viewers: Vec<_> = viewers.filter(|one| one["population"] == "viewers").collect();
         assert!(!viewers.is_empty());
