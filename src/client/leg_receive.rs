@@ -321,10 +321,9 @@ impl Received {
                 }
             }
         }
-        let (received, entered) = times;
         let mut arrived = Arrived {
-            received,
-            entered,
+            received: times.0,
+            entered: times.1,
             sequence: header.sequence,
             rtp_time: header.rtp_time,
             marker: header.marker,
@@ -338,10 +337,8 @@ impl Received {
         if is_rtx {
             // Padding-only probes on the RTX stream carry no original.
             let Some((original, rest)) = payload.and_then(rtx::split) else { return transport };
-            arrived.sequence = original;
-            arrived.payload = Some(rest);
-            arrived.payload_bytes = rest.len();
-            arrived.rtx = true;
+            let (payload, payload_bytes) = (Some(rest), rest.len());
+            arrived = Arrived { sequence: original, payload, payload_bytes, rtx: true, ..arrived };
         }
         incoming.stream.handle_packet(turn.now, &arrived);
         drain_stream(turn, incoming, self.sender, &mut self.rtcp, &mut self.firsts);

@@ -3,21 +3,20 @@
 //! Packets are described, not written: the payload is filler by reference, so a retransmission copies nothing. They are
 //! written and sealed where they leave the emulated uplink. Sources: RFC 3550 (SR), RFC 4588 (RTX), RFC 4585 (NACK).
 
+mod size;
+mod write;
+
 use super::cache::{Cache, Cached, Written};
 use crate::clock::{Duration, Instant};
 use crate::conference::SendParameters;
-use crate::media::stamp::Stamp;
 use crate::media::{Encoder, Frame, PacketDescriptor, Payload};
-use crate::rtp::extension::dependency_descriptor::SHORT_LEN;
-use crate::rtp::extension::{
-    AbsCaptureTime, AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Extensions, ONE_BYTE_MAX_LEN,
-};
-use crate::rtp::header::{Header, write_header};
+use crate::rtp::extension::{AudioLevel, ExtensionKind, ExtensionMap};
 use crate::rtp::ntp::Ntp;
 use crate::rtp::rtcp::SenderInfo;
 use crate::rtp::rtx;
 use crate::seed::Seed;
 use crate::units::Bitrate;
+use size::Extras;
 use std::sync::Arc;
 
 /// How often a sender report is sent: once a second, as browsers do for video (RFC 3550 allows 5 s at least for audio).
@@ -118,15 +117,6 @@ impl Produced {
         self.bytes += other.bytes;
         self.voiced += other.voiced;
     }
-}
-
-/// What only some packets have in their headers.
-#[derive(Clone, Copy, Default)]
-struct Extras {
-    level: Option<AudioLevel>,
-    descriptor: Option<PacketDescriptor>,
-    /// When the frame was due.
-    captured: bool,
 }
 
 #[derive(Debug)]
@@ -362,72 +352,6 @@ impl Publication {
         })
     }
 
-    /// Writes a packet, unsealed, at the end of `out`, with what it gets now that it leaves.
-    pub fn write(&mut self, packet: &Outgoing, now: Written, out: &mut Vec<u8>) {
-        let Written { ntp, left, transport_sequence } = packet.again.as_deref().copied().unwrap_or(now);
-        if self.rtx.is_none()
-            && !packet.padding
-            && packet.again.is_none()
-            && let Some(cached) = self.cache.find(packet.sequence as u16)
-        {
-            cached.written = Some(now);
-        }
-        let (payload_type, ssrc) = match (&self.rtx, packet.rtx_of) {
-            (Some(rtx), Some(_)) => (rtx.payload_type, rtx.ssrc),
-            (Some(rtx), None) if packet.padding => (rtx.payload_type, rtx.ssrc),
-            _ => (self.payload_type, self.parameters.ssrc),
-        };
-        let header = Header {
-            marker: packet.marker,
-            payload_type,
-            sequence: packet.sequence as u16,
-            rtp_time: packet.rtp_time,
-            ssrc,
-        };
-        let mut long = Vec::new();
-        let descriptor = packet.descriptor.as_ref().map(|descriptor| match &self.structure {
-            Some(structure) if descriptor.structured => {
-                long.extend_from_slice(&descriptor.fields);
-                long.extend_from_slice(structure);
-                &long[..]
-            }
-            _ => &descriptor.fields[..],
-        });
-        // Servers that were not told the sources learn from these whose packets they are.
-        let names = self.sends_names(packet);
-        let rid = self.rid.as_deref().filter(|_| names);
-        let values = Extensions {
-            mid: names.then_some(self.parameters.mid.as_str()),
-            rid: rid.filter(|_| packet.rtx_of.is_none()),
-            repaired_rid: rid.filter(|_| packet.rtx_of.is_some()),
-            transport_sequence,
-            abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
-            abs_capture_time: packet.payload.is_captured().then(|| AbsCaptureTime {
-                captured: ntp.before(left.saturating_since(packet.due)),
-                clock_offset: None,
-            }),
-            audio_level: packet.level,
-            dependency_descriptor: descriptor,
-            ..Extensions::default()
-        };
-        let head = out.len();
-        write_header(out, &header, &self.extensions, &values);
-        if packet.padding {
-            // RFC 3550 §5.1: the P bit, and a last byte that counts itself.
-            out[head] |= 0x20;
-            packet.payload.write_into(out);
-            return out.push(PADDING as u8);
-        }
-        if let Some(original) = packet.rtx_of {
-            rtx::write_original_sequence(out, original);
-        }
-        let start = out.len();
-        packet.payload.write_into(out);
-        if let Some(at) = packet.payload.stamp_at() {
-            Stamp::patch_left(&mut out[start + at..], left);
-        }
-    }
-
     /// It is muted from now on, or not any more. What was due before is made first.
     pub fn set_muted(&mut self, now: Instant, muted: bool) {
         if !self.stopped {
@@ -529,42 +453,6 @@ impl Publication {
     #[must_use]
     pub fn is_video(&self) -> bool {
         !self.audio
-    }
-
-    /// Retransmissions of a layer are rare, and each may be the first that a server sees.
-    fn sends_names(&self, packet: &Outgoing) -> bool {
-        !packet.padding && (self.sends_mid(packet.sequence) || self.rid.is_some() && packet.rtx_of.is_some())
-    }
-
-    fn sends_mid(&self, sequence: u64) -> bool {
-        sequence.wrapping_sub(self.sequence.saturating_sub(u64::from(self.packets))) < MID_PACKETS
-            && self.extensions.id(ExtensionKind::Mid).is_some()
-    }
-
-    /// Bytes of UDP payload of a sealed packet: header, extensions as [`Self::write`] writes them, payload, tag.
-    fn size(&self, payload: usize, names: bool, extras: Extras) -> u16 {
-        let structure = self.structure.as_deref().map_or(0, <[u8]>::len);
-        let described =
-            extras.descriptor.map(|descriptor| SHORT_LEN + if descriptor.structured { structure } else { 0 });
-        // The longest value decides the form of all (RFC 8285 §4).
-        let head = if described.is_some_and(|length| length > ONE_BYTE_MAX_LEN) { 2 } else { 1 };
-        let one = |kind: ExtensionKind, length: usize| self.extensions.id(kind).map_or(0, |_| head + length);
-        let mut elements = one(ExtensionKind::TransportSequence, 2) + one(ExtensionKind::AbsSendTime, 3);
-        if extras.level.is_some() {
-            elements += one(ExtensionKind::AudioLevel, 1);
-        }
-        if extras.captured {
-            elements += one(ExtensionKind::AbsCaptureTime, 8);
-        }
-        if names {
-            elements += one(ExtensionKind::Mid, self.parameters.mid.len());
-            elements += self.rid.as_deref().map_or(0, |rid| one(ExtensionKind::Rid, rid.len()));
-        }
-        if let Some(length) = described {
-            elements += one(ExtensionKind::DependencyDescriptor, length);
-        }
-        let extensions = if elements == 0 { 0 } else { 4 + elements.next_multiple_of(4) };
-        (12 + extensions + payload + self.tag) as u16
     }
 }
 
