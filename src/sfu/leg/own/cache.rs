@@ -8,17 +8,47 @@ use std::sync::Arc;
 
 /// Packets kept; at 110 packets/s over two seconds.
 const PACKETS: usize = 256;
-/// How long they are kept.
-const AGE: Duration = Duration::from_secs(3);
+/// How long they are kept, as mediasoup does: no receiver of ours still waits for one that is older.
+const AGE: Duration = Duration::from_secs(2);
+/// The unit in which it is kept when one was sent again last.
+const TICK: u64 = 100_000;
 
-/// One packet that can be sent again.
+/// One packet that can be sent again. Every subscriber of every stream has as many of these as it was sent in [`AGE`], so
+/// they are small.
 #[derive(Debug)]
 pub(super) struct Cached {
-    /// Its numbers in the stream.
-    pub numbers: Numbers,
     pub packet: Arc<Packet>,
-    /// When it was sent again last; [`Instant::ZERO`] for never.
-    pub resent: Instant,
+    /// Its numbers in the stream. No stream has 2^32 packets.
+    sequence: u32,
+    rtp_time: u32,
+    picture: Option<(u16, u8)>,
+    empty: bool,
+    /// When it was sent again last, in [`TICK`]s of nanoseconds; 0 for never.
+    resent: u32,
+}
+
+impl Cached {
+    fn new(numbers: Numbers, packet: &Arc<Packet>) -> Self {
+        let Numbers { sequence, rtp_time, picture, empty } = numbers;
+        Self { packet: Arc::clone(packet), sequence: sequence as u32, rtp_time, picture, empty, resent: 0 }
+    }
+
+    /// Its numbers in the stream.
+    pub fn numbers(&self) -> Numbers {
+        let Self { sequence, rtp_time, picture, empty, .. } = *self;
+        Numbers { sequence: sequence.into(), rtp_time, picture, empty }
+    }
+
+    /// Notes that it is sent again at `now`, unless it was within `apart` before.
+    pub fn is_due_again(&mut self, now: Instant, apart: Duration) -> bool {
+        let ticks = |nanos: u128| (nanos / u128::from(TICK)) as u32;
+        let now = ticks(now.as_nanos().into());
+        let due = self.resent == 0 || now.saturating_sub(self.resent) >= ticks(apart.as_nanos());
+        if due {
+            self.resent = now.max(1);
+        }
+        due
+    }
 }
 
 /// The newest packets in the order of their numbers.
@@ -30,14 +60,13 @@ pub(super) struct Cache {
 impl Cache {
     /// Keeps a packet that was sent.
     pub fn store(&mut self, numbers: Numbers, packet: &Arc<Packet>) {
-        let sequence = numbers.sequence;
         if self.packets.len() == PACKETS {
             self.packets.pop_front();
         }
-        let cached = Cached { numbers, packet: Arc::clone(packet), resent: Instant::ZERO };
+        let cached = Cached::new(numbers, packet);
         match self.packets.back() {
-            Some(last) if last.numbers.sequence > sequence => {
-                let at = self.packets.partition_point(|known| known.numbers.sequence < sequence);
+            Some(last) if last.sequence > cached.sequence => {
+                let at = self.packets.partition_point(|known| known.sequence < cached.sequence);
                 self.packets.insert(at, cached);
             }
             _ => self.packets.push_back(cached),
@@ -53,11 +82,11 @@ impl Cache {
 
     /// The packet with this number in its header, while it is young enough.
     pub fn find(&mut self, now: Instant, sequence: u16) -> Option<&mut Cached> {
-        let newest = self.packets.back()?.numbers.sequence;
-        let wanted = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence)))?;
-        let at = self.packets.partition_point(|known| known.numbers.sequence < wanted);
+        let newest = self.packets.back()?.sequence;
+        let wanted = newest.checked_sub(u32::from((newest as u16).wrapping_sub(sequence)))?;
+        let at = self.packets.partition_point(|known| known.sequence < wanted);
         let found = self.packets.get_mut(at)?;
-        (found.numbers.sequence == wanted && found.packet.arrival + AGE >= now).then_some(found)
+        (found.sequence == wanted && found.packet.arrival + AGE >= now).then_some(found)
     }
 }
 
@@ -96,7 +125,7 @@ mod tests {
         order.swap(210, 213);
         order.iter().for_each(|&sequence| cache.store(numbers(sequence), &packet(1)));
         let mut found =
-            |sequence: u64| cache.find(Instant::from_millis(2), sequence as u16).map(|c| c.numbers.sequence);
+            |sequence: u64| cache.find(Instant::from_millis(2), sequence as u16).map(|c| c.numbers().sequence);
         for sequence in 65_544..65_800 {
             assert_eq!(found(sequence), Some(sequence));
         }
@@ -104,14 +133,22 @@ mod tests {
     }
 
     #[test]
-    fn it_forgets_after_three_seconds() {
+    fn an_entry_is_small_and_one_sent_again_waits_its_time() {
+        assert!(size_of::<Cached>() <= 32);
+        let mut cached = Cached::new(numbers(9), &packet(0));
+        let mut due = |millis| cached.is_due_again(Instant::from_millis(millis), Duration::from_millis(20));
+        assert_eq!([due(0), due(1), due(19), due(21), due(40), due(41)], [true, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn it_forgets_after_two_seconds() {
         let mut cache = Cache::default();
         cache.store(numbers(7), &packet(1_000));
         cache.store(numbers(8), &packet(2_000));
-        assert!(cache.find(Instant::from_millis(4_000), 7).is_some());
-        assert!(cache.find(Instant::from_millis(4_001), 7).is_none());
-        cache.expire(Instant::from_millis(4_001));
+        assert!(cache.find(Instant::from_millis(3_000), 7).is_some());
+        assert!(cache.find(Instant::from_millis(3_001), 7).is_none());
+        cache.expire(Instant::from_millis(3_001));
         assert_eq!(cache.packets.len(), 1);
-        assert!(cache.find(Instant::from_millis(4_001), 8).is_some());
+        assert!(cache.find(Instant::from_millis(3_001), 8).is_some());
     }
 }

@@ -194,11 +194,10 @@ impl Outgoing {
         let cached = self.cache.find(now, sequence)?;
         // Three quarters of it, so that an error of its measure does not refuse who asks exactly once a round trip.
         let apart = round_trip.map_or(RESEND_AFTER, |trip| (trip * 3 / 4).max(RESEND_AFTER));
-        if cached.resent != Instant::ZERO && now.saturating_since(cached.resent) < apart {
+        if !cached.is_due_again(now, apart) {
             return None;
         }
-        cached.resent = now;
-        let (packet, numbers) = (Arc::clone(&cached.packet), cached.numbers);
+        let (packet, numbers) = (Arc::clone(&cached.packet), cached.numbers());
         let rtx = self.rtx.as_mut()?;
         let source = (rtx.ssrc, rtx.payload_type, rtx.sequence);
         rtx.sequence += 1;
