@@ -75,11 +75,17 @@ pub fn verdict(
     judgement(Verdict::Pass, pass(plans, thresholds))
 }
 
-/// A threshold's name for people: metric, aggregate, and its filter's values.
+/// A threshold's name for people: metric, aggregate, and what it is filtered by: names, and what says nothing by itself after
+/// its label.
 #[must_use]
 pub fn title(outcome: &ThresholdOutcome) -> String {
     let aggregate = outcome.expect.split_whitespace().next().unwrap_or_default();
-    let filter = outcome.filter.values().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let bare = |value: &str| matches!(value, "true" | "false") || value.parse::<u32>().is_ok();
+    let filter = outcome.filter.iter().map(|(label, value)| match bare(value) {
+        true => format!("{label} {value}"),
+        false => value.clone(),
+    });
+    let filter = filter.collect::<Vec<_>>().join(", ");
     match filter.as_str() {
         "" => format!("{} {aggregate}", outcome.metric),
         filter => format!("{} {aggregate} ({filter})", outcome.metric),
@@ -149,5 +155,31 @@ fn pass(plans: &[ThresholdPlan], thresholds: &[ThresholdOutcome]) -> String {
             readable(outcome.value.expect("filtered above"), &outcome.unit),
             limit(outcome)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Labels;
+    use super::*;
+
+    #[test]
+    fn a_filter_is_named_so_that_it_says_something() {
+        let filter = [("population", "viewers"), ("rejoin", "false"), ("room", "3")];
+        let outcome = ThresholdOutcome {
+            metric: "join.total".to_owned(),
+            filter: filter.map(|(label, value)| (label.to_owned(), value.to_owned())).into_iter().collect(),
+            expect: "p95 < 2s".to_owned(),
+            value: Some(1.0),
+            limit: 2.0,
+            unit: "s".to_owned(),
+            samples: 100,
+            min_samples: 72,
+            censored: 0,
+            severity: "fail".to_owned(),
+            verdict: Verdict::Pass,
+        };
+        assert_eq!(title(&outcome), "join.total p95 (viewers, rejoin false, room 3)");
+        assert_eq!(title(&ThresholdOutcome { filter: Labels::default(), ..outcome }), "join.total p95");
     }
 }
