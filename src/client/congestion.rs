@@ -20,7 +20,8 @@ use std::collections::VecDeque;
 
 /// How often it is seen what goes beside the encoders' media.
 const SECOND: Duration = Duration::from_secs(1);
-/// The time over which no more than that is sent again, as libwebrtc's limiter of retransmissions has it: a that overflows is not filled again with what it dropped.
+/// The time over which no more than [`MOST_AGAIN`] of the path is sent again, as libwebrtc's limiter of retransmissions has it:
+/// a queue that overflows is not filled again with what it dropped.
 const AGAIN_WINDOW: Duration = Duration::from_millis(500);
 /// Headers beside a codec's output before anything was sent: a twelfth.
 const USUAL_SHARE: f64 = 12.0 / 13.0;
