@@ -2,7 +2,8 @@
 //!
 //! Sending: the publication makes and writes it, SRTP seals it, the uplink carries it. Receiving: the header is read,
 //! SRTP follows or opens it, the downlink carries it, the stream measures it, and feedback notes it. In the SFU: a leg
-//! opens a publisher's packet and nine others write and seal it, with each kind of leg.
+//! opens a publisher's packet and nine others write and seal it, with each kind of leg; and a room with layers beside one without
+//! (`forward/layers.rs`).
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 
@@ -34,6 +35,8 @@ use throng::sfu::leg::{self, Leg, LegOutput, Maker, Sent};
 use throng::transport::{self, End};
 use throng::units::Bitrate;
 
+#[path = "forward/layers.rs"]
+mod layers;
 #[path = "../fuzz/src/video.rs"]
 mod video;
 
@@ -396,6 +399,6 @@ fn recorder(criterion: &mut Criterion) {
 criterion_group! {
     name = packet;
     config = Criterion::default().warm_up_time(Wall::from_millis(500)).measurement_time(Wall::from_secs(2)).without_plots();
-    targets = srtp, publication, link, stream, forward, recorder
+    targets = srtp, publication, link, stream, forward, layers::forward_layers, recorder
 }
 criterion_main!(packet);

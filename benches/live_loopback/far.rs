@@ -5,6 +5,10 @@
 //! publications make to everybody in their room, each sealed under its own keys. It runs on the core that is not
 //! measured.
 
+mod feedback;
+
+use super::variant::Variant;
+use feedback::Told;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use throng::clock::{Duration, Instant};
@@ -43,6 +47,8 @@ struct Peer {
     /// What it sends: stream and newest sequence number of its video.
     newest: Option<(u32, u16)>,
     next_report: Instant,
+    /// What its congestion controller is told.
+    told: Option<Told>,
 }
 
 /// A publication that everybody in a room receives.
@@ -67,6 +73,7 @@ pub struct Far<'a> {
     by_ticket: BTreeMap<Ticket, usize>,
     /// Whether anything is sent to those who joined.
     blasts: bool,
+    variant: Variant,
     sources: Vec<Source>,
     frame: Frame,
     outgoing: Vec<Outgoing>,
@@ -80,7 +87,14 @@ pub struct Far<'a> {
 }
 
 impl<'a> Far<'a> {
-    pub fn new(clock: RunClock, factory: &'a Factory, plan: &'a Plan, orders: ByHand, blasts: bool) -> Self {
+    pub fn new(
+        clock: RunClock,
+        factory: &'a Factory,
+        plan: &'a Plan,
+        orders: ByHand,
+        blasts: bool,
+        variant: Variant,
+    ) -> Self {
         Self {
             wall: WallPair::new(clock),
             factory,
@@ -96,6 +110,7 @@ impl<'a> Far<'a> {
             by_port: vec![u32::MAX; 1 << 16],
             by_ticket: BTreeMap::new(),
             blasts,
+            variant,
             sources: Vec::new(),
             frame: Frame::default(),
             outgoing: Vec::new(),
@@ -120,6 +135,7 @@ impl<'a> Far<'a> {
                 self.drain(index);
             }
             self.report(now, index);
+            self.tell(now, index);
         }
         self.blast(now);
     }
@@ -134,7 +150,10 @@ impl<'a> Far<'a> {
             Carry::Close | Carry::Abort | Carry::Request(_) => return,
         };
         let message = match serde_json::from_str(&text).expect("throng speaks the protocol") {
-            ClientMessage::Join { participant, transport, .. } => self.join(now, ticket, &participant, &transport),
+            ClientMessage::Join { participant, transport, publish, .. } => {
+                let told = self.variant.gcc.then(|| Told::new(now, &publish)).flatten();
+                self.join(now, ticket, &participant, &transport, told)
+            }
             ClientMessage::Subscribe { tracks } => {
                 let room = self.peers[self.by_ticket[&ticket]].room;
                 let streams = self.sources.iter().filter(|source| source.room == room);
@@ -148,7 +167,14 @@ impl<'a> Far<'a> {
         let _ = reply.send((ticket, Carried::Text(text)));
     }
 
-    fn join(&mut self, now: Instant, ticket: Ticket, name: &str, theirs: &TransportParameters) -> ServerMessage {
+    fn join(
+        &mut self,
+        now: Instant,
+        ticket: Ticket,
+        name: &str,
+        theirs: &TransportParameters,
+        told: Option<Told>,
+    ) -> ServerMessage {
         let plan = self.plan.participants.iter().find(|plan| plan.name == name).expect("of the plan");
         let mut transport =
             Secure::new(self.factory, now, self.sockets[plan.room as usize].local()).expect("a transport");
@@ -171,6 +197,7 @@ impl<'a> Far<'a> {
             transport_sequence: 0,
             newest: None,
             next_report,
+            told,
         });
         self.drain(index);
         ServerMessage::Joined { transport: ours, roster: self.roster(plan.room, name) }
@@ -191,9 +218,17 @@ impl<'a> Far<'a> {
             }
             for (position, &media) in speaker.publish.iter().enumerate() {
                 let plan = &self.plan.media[usize::from(media)];
-                let offered = throng::participant::offer::offer(plan, position, &speaker.name, &speaker.seed);
+                let mut offered = throng::participant::offer::offer(plan, position, &speaker.name, &speaker.seed);
                 let identity = Identity { publisher: speaker.index, room, media };
-                let encoder = Encoder::new(plan, identity, &speaker.seed, start);
+                // Of several layers everybody gets the largest.
+                let encoder = match offered.layers.pop() {
+                    Some(top) => {
+                        (offered.ssrc, offered.rtx_ssrc) = (top.ssrc, top.rtx_ssrc);
+                        let layer = std::mem::take(&mut offered.layers).len() as u8;
+                        Encoder::of_layer(plan, layer, identity, &speaker.seed, start)
+                    }
+                    None => Encoder::new(plan, identity, &speaker.seed, start),
+                };
                 let publication =
                     Publication::new(position as u16, offered.clone(), encoder, &speaker.seed, TAG, start);
                 self.sources.push(Source { room, parameters: offered, publication });
@@ -217,7 +252,7 @@ impl<'a> Far<'a> {
             let (peers, by_port, received) = (&mut self.peers, &self.by_port, &mut self.received);
             let mut asked = Vec::new();
             let mut told = Vec::new();
-            let batch = self.sockets[socket].receive(&mut self.scratch, &self.wall, |_, source, bytes| {
+            let batch = self.sockets[socket].receive(&mut self.scratch, &self.wall, |received_at, source, bytes| {
                 let index = by_port[usize::from(source.port())] as usize;
                 let Some(peer) = peers.get_mut(index) else { return };
                 match Kind::of(bytes) {
@@ -227,8 +262,12 @@ impl<'a> Far<'a> {
                     }
                     Kind::Rtp => {
                         *received += 1;
-                        if let Some(view) = View::parse(bytes).filter(|view| view.payload_type() == 96) {
+                        let Some(view) = View::parse(bytes) else { return };
+                        if view.payload_type() == 96 {
                             peer.newest = Some((view.ssrc(), view.sequence()));
+                        }
+                        if let Some(told) = &mut peer.told {
+                            told.note(received_at, &view);
                         }
                     }
                     Kind::Rtcp => {

@@ -6,7 +6,8 @@
 //! and receiving comes from a blaster, each side on a core of its own; CPU is that of the measured thread.
 //! On loopback the sender also pays for the kernel's receiving half, so sending looks dearer than on a network card.
 //!
-//! `cargo bench --bench live_loopback [-- PARTICIPANTS] [send|receive]`; without `--bench` (as a test) it only shows that it runs.
+//! `cargo bench --bench live_loopback [-- PARTICIPANTS] [send|receive] [--cc gcc] [--layers 3]`; without `--bench` (as a
+//! test) it only shows that it runs. With one of the last two the product runs beside itself with that on, without the floor.
 
 #![allow(clippy::disallowed_methods, reason = "a bench owns its clock")]
 #![allow(clippy::disallowed_macros, reason = "a bench prints what it measured")]
@@ -15,6 +16,7 @@ mod far;
 mod floor;
 mod measure;
 mod product;
+mod variant;
 mod workload;
 
 use floor::{floor_recv, floor_send, unpaced};
@@ -22,6 +24,7 @@ use measure::{Figures, Span, TICK, cores};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use product::{product_recv, product_send};
 use std::time::Duration;
+use variant::Variant;
 use workload::{AUDIO, VIDEO};
 
 /// One side of the floor, or of the product; nothing where it does not keep its participants connected on one core.
@@ -65,11 +68,15 @@ fn run(contest: &Contest, participants: usize, span: Span, rounds: usize) {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let variant = Variant::take(&mut arguments).unwrap_or_else(|sentence| {
+        eprintln!("{sentence}");
+        std::process::exit(2);
+    });
     let bench = arguments.iter().any(|argument| argument == "--bench");
-    let wanted = arguments.iter().find_map(|argument| argument.parse().ok());
+    let number = arguments.iter().find_map(|argument| argument.parse().ok());
     let (participants, rounds, measured) = if bench { (1_000, 5, 2_000) } else { (20, 1, 100) };
-    let participants: usize = wanted.unwrap_or(participants).max(1);
+    let participants: usize = number.unwrap_or(participants).max(1);
     let span = Span { warm: Duration::from_millis(measured / 4), measured: Duration::from_millis(measured) };
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("limit");
@@ -80,7 +87,12 @@ fn main() {
     );
     let named = |contest: &&Contest| arguments.iter().any(|argument| argument == contest.name);
     let all = !CONTESTS.iter().any(|contest| named(&contest));
-    for contest in CONTESTS.iter().filter(|contest| all || named(contest)) {
+    let wanted = CONTESTS.iter().filter(|contest| all || named(contest));
+    if variant != Variant::default() {
+        wanted.for_each(|contest| variant::run(variant, contest.name == "send", participants, span, rounds));
+        return;
+    }
+    for contest in wanted {
         run(contest, participants, span, rounds);
     }
     let (sent, received) = unpaced(span);

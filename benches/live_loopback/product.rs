@@ -5,6 +5,7 @@
 
 use super::far::Far;
 use super::measure::{Figures, Span, Ticks, cores, pin};
+use super::variant::Variant;
 use super::workload::PACKETS_PER_SECOND;
 use crossbeam_channel::{Receiver, unbounded};
 use std::net::SocketAddr;
@@ -28,15 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the product needs to send as `participants`.
 pub fn product_send(participants: usize, span: Span) -> Option<Figures> {
-    run(participants, span, true)
+    run(participants, span, true, Variant::default())
 }
 
 /// What the product needs to receive as `participants`.
 pub fn product_recv(participants: usize, span: Span) -> Option<Figures> {
-    run(participants, span, false)
+    run(participants, span, false, Variant::default())
 }
 
-fn plan(participants: usize, sending: bool) -> Plan {
+fn plan(participants: usize, sending: bool, variant: Variant) -> Plan {
+    let camera = variant.camera(sending);
     let rooms = participants.div_ceil(ROOM);
     let people = participants.div_ceil(rooms);
     let publish = if sending { "publish = [\"mic\", \"cam\"]\nsubscribe = \"none\"" } else { "" };
@@ -59,9 +61,8 @@ kind = "video"
 codec = "vp8"
 size = "640x360"
 fps = 27.5
-bitrate = "978.56kbps"
 frame_model = {{ kind = "rfc8593", noise = 0.0, key_ratio = 1.0 }}
-cc = "fixed"
+{camera}
 [network.home]
 up = {{ rate = "1Gbps", delay = "10ms", loss = {{ model = "iid", p = 0.002 }} }}
 down = {{ rate = "1Gbps", delay = "10ms", loss = {{ model = "iid", p = 0.002 }} }}
@@ -89,8 +90,9 @@ timeouts = {{ join = "60s", first_frame = "60s" }}
     }
 }
 
-fn run(participants: usize, span: Span, sending: bool) -> Option<Figures> {
-    let plan = Arc::new(plan(participants, sending));
+/// What the product needs with a variant on.
+pub fn run(participants: usize, span: Span, sending: bool, variant: Variant) -> Option<Figures> {
+    let plan = Arc::new(plan(participants, sending, variant));
     let clock = RunClock::start();
     let factory = secure::Factory::new(clock.epoch()).expect("a factory");
     let origin = Ntp::from_unix_nanos(0);
@@ -117,7 +119,7 @@ fn run(participants: usize, span: Span, sending: bool) -> Option<Figures> {
             Worker::new(shared, clock, connections, indices, sources).expect("a worker").run()
         });
         pin(cores().other);
-        let mut far = Far::new(clock, &factory, &plan, orders, !sending);
+        let mut far = Far::new(clock, &factory, &plan, orders, !sending, variant);
         let figures = measure(&mut far, &reports, joining, span, &thread, sending, asked);
         command.send(Command::End).expect("the worker listens");
         let result = worker.join().expect("the worker ended");
