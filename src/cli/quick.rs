@@ -7,6 +7,7 @@ use crate::units::parse_duration;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use url::Url;
 
 /// `quick`
 #[derive(clap::Args, Debug)]
@@ -79,12 +80,37 @@ fn check(args: &Arguments) -> Result<(), String> {
             args.duration
         ));
     }
+    if args.publishers + args.subscribers == 0 {
+        return Err("nobody takes part: write 1 or more for --publishers or --subscribers".to_owned());
+    }
+    if let Some(url) = &args.url {
+        check_url(url)?;
+    }
     match args.network.as_deref() {
         Some(network) if netem::profile(network).is_none() && network != "none" => {
             Err(format!("--network: there is no built-in network `{network}`; write one of `throng profiles`"))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether it is a URL, and if it has a path, one of WHIP and WHEP with the places that are filled in.
+fn check_url(url: &str) -> Result<(), String> {
+    let examples =
+        "write http://127.0.0.1:8080 for a reference SFU, or http://127.0.0.1:8089/whip/{room}/{participant}";
+    let said = redact_url(url);
+    let filled = url.replace("{room}", "room").replace("{participant}", "participant");
+    let parsed = Url::parse(&filled).ok().filter(|parsed| parsed.has_host());
+    let parsed = parsed.ok_or_else(|| format!("`{said}` is not a URL of a server: {examples}"))?;
+    match parsed.scheme() {
+        "http" | "https" => {}
+        "ws" | "wss" if filled == url => {}
+        scheme => return Err(format!("`{said}` is {scheme}: {examples}")),
+    }
+    if filled == url && !matches!(parsed.path(), "" | "/") {
+        return Err(format!("`{said}` has a path, and no {{room}} and {{participant}} in it: {examples}"));
+    }
+    Ok(())
 }
 
 /// The scenario that the arguments ask for.
@@ -228,6 +254,11 @@ mod tests {
         says("ws://127.0.0.1:8080 --world simulated", "--world simulated");
         says("--for 10parsecs", "--for: `10parsecs`");
         says("--for 0s", "--for: `0s`");
+        says("--publishers 0 --subscribers 0", "nobody takes part");
+        says("http://127.0.0.1/whip/red", "`http://127.0.0.1/whip/red` has a path");
+        says("ftp://127.0.0.1", "`ftp://127.0.0.1` is ftp");
+        says("ws://127.0.0.1/{room}/{participant}/whip", "`ws://127.0.0.1/{room}/{participant}/whip` is ws");
+        says("127.0.0.1:8080", "`127.0.0.1:8080` is not a URL");
         says("--network moon", "--network: there is no built-in network `moon`");
     }
 
