@@ -128,11 +128,11 @@ impl Server {
                 estimates: options.estimates,
                 seed: Seed::new(options.seed).indexed("worker", index as u64),
             };
-            let error = |error| ServeError::Listen { address: any_port, error };
             let rooms = Rooms::new(config, Arc::clone(&census));
             let faults = (options.egress.clone(), Misroute::new(options.misroute_every));
             let port = options.media_ports.get(index).copied().unwrap_or(0);
             let media = SocketAddr::new(ip, port);
+            let error = |error| ServeError::Listen { address: media, error };
             workers.push(worker::start(index, media, announced, start, &maker, rooms, faults).map_err(error)?);
         }
         let udp = workers.iter().map(|worker| worker.address).collect();

@@ -45,4 +45,8 @@ fn a_port_that_is_taken_is_named_and_nothing_starts() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains(&sfu.http) && said.starts_with("throng sfu: cannot listen on"), "{said}");
     assert!(second.stdout.is_empty());
+    let (_, taken) = sfu.udp[0].rsplit_once(':').expect("a port");
+    let third = Command::new(env!("CARGO_BIN_EXE_throng")).args(["sfu", "--media-ports", taken]).output();
+    let said = String::from_utf8(third.expect("the binary starts").stderr).expect("text");
+    assert!(said.contains(&format!("cannot listen on 127.0.0.1:{taken}")), "{said}");
 }
