@@ -12,7 +12,7 @@ use crate::scenario::run::World;
 use crate::scenario::secret::redact_command;
 use clap::Args;
 use std::cell::RefCell;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -92,6 +92,7 @@ pub fn run_text(file: &str, text: &str, set: &[String], seed: Option<u64>, optio
     if options.seeds.is_some() || options.replay.is_some() {
         return fail("--seeds and --replay are of the simulated world: add --world simulated");
     }
+    tell_unused(&plan, options);
     let formats = plan.output.formats.clone();
     let dir = artifacts::directory(options.out.as_deref(), &plan.output, &plan.scenario, &wall::file_stamp());
     let begun = dump::participants(&plan, &options.dump)
@@ -107,6 +108,15 @@ pub fn run_text(file: &str, text: &str, set: &[String], seed: Option<u64>, optio
     };
     let written = artifacts::write(&dir, &outcome, &formats).and(dump::finish(writer, options, &dir));
     close(&outcome, warnings, &dir, written, options)
+}
+
+/// Says what of the scenario the run makes no use of.
+pub(super) fn tell_unused(plan: &Plan, options: &RunOptions) {
+    if !(options.quiet || options.json) {
+        for note in plan.unused() {
+            let _ = writeln!(std::io::stderr().lock(), "note: {note}");
+        }
+    }
 }
 
 /// Tells how it ended; answers what the process exits with.

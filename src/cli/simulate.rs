@@ -90,11 +90,7 @@ fn simulate(source: &Source<'_>, options: &RunOptions) -> Result<ExitCode, ExitC
     let seeds = options.seeds.as_deref().map(parse_seeds).transpose().map_err(|sentence| fail(&sentence))?;
     let first = seeds.as_ref().map(|seeds| *seeds.start()).or(source.seed);
     let (scenario, plan) = source.load(first)?;
-    if !(options.quiet || options.json) {
-        for note in plan.unused() {
-            let _ = writeln!(std::io::stderr().lock(), "note: {note}");
-        }
-    }
+    super::run::tell_unused(&plan, options);
     let formats = plan.output.formats.clone();
     let dir = artifacts::directory(options.out.as_deref(), &plan.output, &plan.scenario, &wall::file_stamp());
     let (writer, dumping) = dump::participants(&plan, &options.dump)

@@ -58,6 +58,8 @@ pub struct Plan {
     pub populations: Vec<PopulationPlan>,
     /// Networks in use, by name; index 0 is `none`, the unimpaired path.
     pub networks: Vec<NetworkPlan>,
+    /// Names of networks of the file that nobody lives behind, switches to, or extends.
+    pub idle_networks: Vec<String>,
     /// In the file's order of names.
     pub media: Vec<MediaPlan>,
     /// Rooms with their participants.
@@ -79,7 +81,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What the scenario says and this world makes no use of, a sentence each.
+    /// What the scenario says and this run makes no use of, a sentence each.
     #[must_use]
     pub fn unused(&self) -> Vec<String> {
         let of_target = match &self.target.adapter {
@@ -89,10 +91,13 @@ impl Plan {
         let simulated = self.run.world == World::Simulated;
         let keys = [("run.workers", self.run.workers), ("target.workers", of_target)];
         let told = keys.into_iter().filter(|(_, workers)| simulated && *workers > 0);
-        told.map(|(key, _)| {
+        let told = told.map(|(key, _)| {
             format!("`{key}` is of no use in a simulated run: it takes every core, and no figure depends on how many")
-        })
-        .collect()
+        });
+        let idle = self.idle_networks.iter().map(|name| {
+            format!("nobody lives behind `network.{name}`: name it in the `network` of a population, or take it out")
+        });
+        told.chain(idle).collect()
     }
 }
 

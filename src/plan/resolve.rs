@@ -86,6 +86,7 @@ impl Plan {
             target: target(scenario, seed),
             populations: scenario.populations.iter().zip(&casts).map(|(p, cast)| population_plan(p, cast)).collect(),
             networks: networks.plans.clone(),
+            idle_networks: idle_networks(scenario),
             media: scenario.media.clone(),
             rooms: rooms(scenario, run_id),
             participants: Vec::new(),
@@ -314,6 +315,20 @@ fn place_all(scenario: &Scenario, casts: &[Cast], root: Seed, report: &Report<'_
     };
     let groups: Vec<Group> = scenario.populations.iter().zip(casts).map(group).collect();
     Some(place(scenario.rooms.assign, &sizes, &groups))
+}
+
+/// Names of networks that nothing in the file makes use of.
+fn idle_networks(scenario: &Scenario) -> Vec<String> {
+    let used = used_networks(scenario);
+    let egress = match &scenario.target.adapter {
+        AdapterPlan::Reference(reference) => reference.egress.as_deref(),
+        AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_) => None,
+    };
+    // The egress is named as a network of a file, which may be this one.
+    let is_egress = |name: &String| egress.is_some_and(|egress| egress.ends_with(&format!("#{name}")));
+    let is_idle = |name: &String| !used.contains(name) && !is_egress(name);
+    let own = scenario.networks.iter().filter(|network| !network.is_base).map(|network| network.name.clone());
+    own.filter(is_idle).collect()
 }
 
 /// Networks in use, resolved; index 0 is `none`.

@@ -62,6 +62,17 @@ fn the_same_seed_gives_the_same_plan_and_another_seed_another() {
 }
 
 #[test]
+fn a_network_that_nobody_lives_behind_is_told_unless_another_extends_it() {
+    assert!(plan(BASE, None).unused().is_empty());
+    let with = |more: &str| plan(&format!("{BASE}\n{more}"), None).unused();
+    let told = with("[network.mobil]\ndown = { rate = \"1Mbps\" }");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("`network.mobil`"), "{told:?}");
+    let told = with("[network.line]\ndown = { rate = \"1Mbps\" }\n[network.longer]\nextends = \"line\"");
+    assert!(told.len() == 1 && told[0].contains("`network.longer`"), "its base is made use of: {told:?}");
+}
+
+#[test]
 fn one_population_more_changes_nobody_elses_draws() {
     let before = plan(BASE, None);
     let text = BASE.replace("[[population]]\nname = \"speakers\"", "[[population]]\nname = \"bots\"\ncount = 7\nnetwork = \"3g\"\nstart = { arrivals = { process = \"poisson\", rate = \"3/s\" } }\n[[population]]\nname = \"speakers\"");

@@ -309,6 +309,6 @@ pub(crate) fn used_networks(scenario: &Scenario) -> Vec<String> {
 /// The network of that name: of the file, else built in, else the unimpaired path.
 pub(crate) fn network_of(scenario: &Scenario, name: &str) -> Network {
     let own = scenario.networks.iter().find(|network| network.name == name).cloned();
-    let plain = || Network { name: name.to_owned(), base: Default::default(), schedule: Vec::new() };
+    let plain = || Network { name: name.to_owned(), base: Default::default(), schedule: Vec::new(), is_base: false };
     own.or_else(|| builtin(name)).unwrap_or_else(plain)
 }

@@ -54,6 +54,8 @@ pub struct Network {
     pub base: Conditions,
     /// In the order of time.
     pub schedule: Vec<Step>,
+    /// Another network of the file extends it.
+    pub is_base: bool,
 }
 
 /// One step of a `schedule`.
@@ -142,7 +144,8 @@ pub(crate) fn read(root: &Section<'_>, files: Files<'_>) -> Vec<Network> {
         for (direction, path) in [("up", &base.up), ("down", &base.down)] {
             report(&network.section, &format!("{}.{direction}", network.section.path), &path.config);
         }
-        networks.push(Network { name: network.name.clone(), base, schedule });
+        let is_base = written.iter().any(|other| other.extends == Some(&network.name) && other.name != network.name);
+        networks.push(Network { name: network.name.clone(), base, schedule, is_base });
     }
     networks
 }
@@ -216,7 +219,7 @@ fn parent_of<'a>(
 pub(crate) fn builtin(name: &str) -> Option<Network> {
     let profile = netem::profile(name)?;
     let base = Conditions { up: Path::of(&profile.up), down: Path::of(&profile.down) };
-    Some(Network { name: name.to_owned(), base, schedule: Vec::new() })
+    Some(Network { name: name.to_owned(), base, schedule: Vec::new(), is_base: false })
 }
 
 fn read_schedule(section: &Section<'_>, files: Files<'_>) -> Option<Vec<Step>> {
