@@ -241,7 +241,7 @@ fn arrivals(plan: &Plan, forecast: &Forecast) -> String {
     }
     parts.push(format!("{:.0} joins, at most {:.0} a second", forecast.joins, forecast.joins_per_second));
     if forecast.arrivals_dropped > 0 {
-        parts.push(format!("{} dropped", forecast.arrivals_dropped));
+        parts.push(format!("{} beyond the headcount dropped", forecast.arrivals_dropped));
     }
     parts.join(", ")
 }
