@@ -1,6 +1,6 @@
 //! `summary.md`: the first screen for a pull request.
 
-use super::facts::judged::{Judged, by_weight, sentence};
+use super::facts::judged::{Judged, beside, by_weight};
 use super::facts::{Facts, failures, five};
 use super::number::count;
 use crate::outcome::{Outcome, Verdict};
@@ -14,8 +14,8 @@ pub fn summary(facts: &Facts, failures: &[failures::Failure]) -> String {
         format!("# {} {}\n\n{}\n\n", outcome.verdict.word(), inline(&outcome.scenario), inline(&outcome.reason));
     let _ = writeln!(
         text,
-        "{}. Target: {}. {}. Exit code {}.\n",
-        sentence(&facts.judged),
+        "{}Target: {}. {}. Exit code {}.\n",
+        beside(&outcome.reason, &facts.judged),
         inline(&outcome.target),
         seeds(outcome),
         outcome.exit_code

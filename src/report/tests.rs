@@ -388,3 +388,48 @@ fn a_fault_of_few_shows_no_tail() {
     let faults = page.split("id=\"faults\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("there");
     assert!(faults.contains("n too small: 5 of 72") && !faults.contains("1.23"), "{faults}");
 }
+
+#[test]
+fn joins_that_took_no_time_have_no_largest_part_and_no_label_beside_a_logarithmic_axis() {
+    let mut outcome = outcome(&Sample::of(3));
+    for person in &mut outcome.participants_detail {
+        person.network = "direct".to_owned();
+        person.join_total = Some(0.0);
+        person.join.iter_mut().for_each(|(_, took)| *took = 0.0);
+    }
+    let artifacts = render(&outcome);
+    let page = text(&artifacts, "report.html");
+    let joins = page.split("id=\"joins\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("there");
+    assert!(joins.contains("in within 0") && !joins.contains("the largest part"), "{joins}");
+    let plot = artifacts.iter().find(|a| a.name == "plots/join-percentiles.svg").expect("rendered");
+    assert!(!String::from_utf8_lossy(&plot.bytes).contains(">all<"), "nothing is drawn");
+}
+
+#[test]
+fn a_loss_after_repair_above_the_one_before_is_explained_by_what_came_too_late() {
+    let with = |late: f64| {
+        let mut outcome = outcome(&Sample::of(100));
+        for (name, value) in [("rtp.loss_net", 0.005), ("rtp.loss_residual", 0.004 + late), ("rtp.loss_late", late)] {
+            let all = outcome.metrics.iter_mut().find(|m| m.name == name && m.labels.is_empty());
+            all.expect("an entry for all").value = Some(value);
+        }
+        text(&render(&outcome), "report.html").to_owned()
+    };
+    let page = with(0.002);
+    let below = page.split(" before repair").nth(1).and_then(|rest| rest.split('<').next()).expect("there");
+    assert!(below.starts_with(", 0.2") && below.ends_with("too late"), "{below}");
+    assert!(with(0.0).contains(" before repair<"));
+}
+
+#[test]
+fn the_summary_says_once_how_many_thresholds_held() {
+    for Rendered { name, artifacts, outcome } in rendered() {
+        let summary = text(artifacts, "summary.md");
+        let top = summary.split("| | | |").next().expect("there");
+        assert!(top.matches(" held").count() <= 1, "{name}: {top}");
+        assert!(
+            top.contains("Target: ") && top.contains(&format!("Exit code {}.", outcome.exit_code)),
+            "{name}: {top}"
+        );
+    }
+}

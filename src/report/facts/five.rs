@@ -107,8 +107,15 @@ fn frozen(facts: &Facts) -> Number {
 }
 
 fn loss(facts: &Facts) -> Number {
-    let before = pool::overall(facts.outcome, Metric::RtpLossNet.name()).and_then(|m| m.value);
-    let below = before.map_or_else(|| "of packets".to_owned(), |v| format!("{} before repair", percent(v)));
+    let of = |metric: Metric| pool::overall(facts.outcome, metric.name()).and_then(|m| m.value);
+    let before = of(Metric::RtpLossNet);
+    let mut below = before.map_or_else(|| "of packets".to_owned(), |v| format!("{} before repair", percent(v)));
+    // Repair alone never makes it more: what came by itself and too late counts as well.
+    if let (Some(after), Some(late)) = (of(Metric::RtpLossResidual), of(Metric::RtpLossLate))
+        && before.is_some_and(|before| after > before)
+    {
+        below += &format!(", {} too late", percent(late));
+    }
     ratio(facts, "Loss after repair", Metric::RtpLossResidual, below, "no packet was expected")
 }
 

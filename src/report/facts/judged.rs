@@ -180,9 +180,15 @@ pub fn by_weight<'j, 'a>(judged: &'j [Judged<'a>]) -> Vec<&'j Judged<'a>> {
     list
 }
 
+/// How the thresholds were judged, with a stop and a space behind it; nothing where the verdict's reason says it already.
+#[must_use]
+pub fn beside(reason: &str, list: &[Judged]) -> String {
+    if reason.contains("threshold") { String::new() } else { sentence(list) + ". " }
+}
+
 /// `1 of 9 thresholds missed, 1 could not be judged`.
 #[must_use]
-pub fn sentence(judged: &[Judged]) -> String {
+fn sentence(judged: &[Judged]) -> String {
     let is =
         |verdict, warning| judged.iter().filter(|j| j.outcome.verdict == verdict && j.is_warning() == warning).count();
     let missed = is(Verdict::Fail, false);

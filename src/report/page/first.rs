@@ -2,7 +2,7 @@
 
 use super::parts::{about, colour, icon, metric, svg, tag};
 use crate::outcome::{Outcome, Verdict, World};
-use crate::report::facts::judged::{Judged, by_weight, sentence};
+use crate::report::facts::judged::{Judged, beside, by_weight};
 use crate::report::facts::{Facts, five};
 use crate::report::figures::Figures;
 use crate::report::number::{span, things};
@@ -64,8 +64,7 @@ fn setting(facts: &Facts) -> String {
         0.0 => "ended before anything was measured".to_owned(),
         measured => format!("measured for {}{warmup}", span(measured)),
     };
-    // The reason often says it already.
-    let judged = if outcome.reason.contains("threshold") { String::new() } else { sentence(&facts.judged) + ". " };
+    let judged = beside(&outcome.reason, &facts.judged);
     format!(
         "{}: {runs}{people} in {rooms}, {measured}, against {}. {judged}Exit code {}.",
         outcome.scenario, outcome.target, outcome.exit_code

@@ -80,7 +80,8 @@ fn lead(facts: &Facts) -> String {
     };
     let tail =
         [(0.99, "p99"), (0.95, "p95"), (0.5, "p50")].into_iter().find_map(|(q, n)| joins.parts(q).map(|p| (p, n)));
-    if let Some((parts, name)) = tail {
+    // Without a delay anywhere a simulated join takes no time, and no part of it is the largest.
+    if let Some((parts, name)) = tail.filter(|(parts, _)| parts.total > 0.0) {
         let largest = (0..PHASES.len()).max_by(|&a, &b| parts.phases[a].total_cmp(&parts.phases[b])).unwrap_or(0);
         let (part, all) = (seconds(parts.phases[largest]), seconds(parts.total));
         text += &format!(" Of the joins around {name} the largest part was {}, {part} of {all}.", PHASES[largest]);

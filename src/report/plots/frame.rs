@@ -72,8 +72,8 @@ impl<'a> Frame<'a> {
         for mark in &times.marks {
             let Some(letter) = mark.letter else { continue };
             let x = self.x.at((mark.at + mark.until) / 2.0);
-            // The same again close by: one letter says it.
-            let again = lettered.iter().any(|(known, at)| *known == letter && (x - at).abs() < 3.0 * APART);
+            // The same again right beside it: one letter says it.
+            let again = lettered.iter().any(|(known, at)| *known == letter && (x - at).abs() < 1.5 * APART);
             if !again && lettered.len() < ((self.right - self.left) / APART) as usize {
                 lettered.push((letter, x));
             }

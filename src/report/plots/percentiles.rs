@@ -229,9 +229,12 @@ fn failed(canvas: &mut Canvas, plane: &Plane, facts: &Facts) {
 }
 
 fn labels(canvas: &mut Canvas, plane: &Plane, groups: &[Group], names: &[String]) {
-    let end = |g: &Group| g.joins.joined.last().and_then(|p| p.join_total).map_or(plane.top, |t| plane.y.at(t));
-    let ends: Vec<f64> = groups.iter().map(end).collect();
-    for ((group, name), y) in groups.iter().zip(names).zip(spread(&ends, 14.0, plane.top + 6.0, plane.bottom)) {
+    let last = |g: &Group| g.joins.joined.last().and_then(|p| p.join_total);
+    // Joins that took no time at all stand nowhere on a logarithmic axis: there is nothing to label.
+    let drawn = groups.iter().zip(names).filter(|(group, _)| last(group).is_none_or(|total| total > 0.0));
+    let drawn: Vec<(&Group, &String)> = drawn.collect();
+    let ends: Vec<f64> = drawn.iter().map(|(g, _)| last(g).map_or(plane.top, |t| plane.y.at(t))).collect();
+    for ((group, name), y) in drawn.into_iter().zip(spread(&ends, 14.0, plane.top + 6.0, plane.bottom)) {
         let face = if group.role == Role::Ink { Face::HEAVY } else { Face::PLAIN.in_role(group.role) };
         canvas.text(plane.right + 6.0, y, Anchor::Start, name, face);
     }

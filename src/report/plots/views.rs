@@ -44,7 +44,7 @@ pub fn congestion(facts: &Facts) -> Vec<Strip> {
     let traces = traces.map(|(label, line)| trace(label, line, Role::Ink)).collect();
     let empty = "the uplink has no rate";
     let used =
-        Strip { title: "Uplink used", unit: "% a second", shape: Shape::Bands, traces, top: 100.0, empty, ..PLAIN };
+        Strip { title: "Uplink used", unit: "% of its rate", shape: Shape::Bands, traces, top: 100.0, empty, ..PLAIN };
     vec![rates, used]
 }
 
