@@ -105,7 +105,7 @@ fn check_url(url: &str) -> Result<(), String> {
     match parsed.scheme() {
         "http" | "https" => {}
         "ws" | "wss" if filled == url => {}
-        scheme => return Err(format!("`{said}` is {scheme}: {examples}")),
+        scheme => return Err(format!("`{said}` has the scheme {scheme}: {examples}")),
     }
     if filled == url && !matches!(parsed.path(), "" | "/") {
         return Err(format!("`{said}` has a path, and no {{room}} and {{participant}} in it: {examples}"));
@@ -256,8 +256,11 @@ mod tests {
         says("--for 0s", "--for: `0s`");
         says("--publishers 0 --subscribers 0", "nobody takes part");
         says("http://127.0.0.1/whip/red", "`http://127.0.0.1/whip/red` has a path");
-        says("ftp://127.0.0.1", "`ftp://127.0.0.1` is ftp");
-        says("ws://127.0.0.1/{room}/{participant}/whip", "`ws://127.0.0.1/{room}/{participant}/whip` is ws");
+        says("ftp://127.0.0.1", "`ftp://127.0.0.1` has the scheme ftp");
+        says(
+            "ws://127.0.0.1/{room}/{participant}/whip",
+            "`ws://127.0.0.1/{room}/{participant}/whip` has the scheme ws",
+        );
         says("127.0.0.1:8080", "`127.0.0.1:8080` is not a URL");
         says("--network moon", "--network: there is no built-in network `moon`");
     }

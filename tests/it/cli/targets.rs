@@ -47,7 +47,9 @@ fn a_target_that_is_not_loopback_hears_nothing_without_the_users_word() {
 #[test]
 fn a_url_that_is_none_is_refused() {
     let dir = here();
-    throng(dir.path(), &["quick", "ftp://127.0.0.1"]).exits(2).says(&["target.url", "write a whole URL"]);
+    throng(dir.path(), &["quick", "ftp://127.0.0.1"])
+        .exits(2)
+        .says(&["has the scheme ftp", "write http://127.0.0.1:8080"]);
     throng(dir.path(), &["quick", "http://127.0.0.1:1/whip"]).exits(2).says(&["has a path"]);
 }
 
