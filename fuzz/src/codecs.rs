@@ -58,7 +58,10 @@ pub fn vp9_seeds() -> Vec<Vec<u8>> {
 }
 
 pub fn vp9(bytes: &[u8]) {
-    let _ = vp9::FrameHeader::parse(bytes);
+    let _ = (vp9::FrameHeader::parse(bytes), vp9::Frame::parse(bytes));
+    if let Some(frames) = vp9::frames(bytes) {
+        assert!(!frames.is_empty() && frames.iter().map(|frame| frame.len()).sum::<usize>() <= bytes.len());
+    }
     let Some(packet) = vp9::parse(bytes) else { return };
     let descriptor = &packet.descriptor;
     assert!((1..=bytes.len()).contains(&descriptor.len));
@@ -85,6 +88,10 @@ pub fn av1_seeds() -> Vec<Vec<u8>> {
 
 pub fn av1(bytes: &[u8]) {
     let _ = (av1::read_leb128(bytes), av1::Obu::parse(bytes), Layer::of_av1(bytes, true));
+    let _ = (av1::SequenceHeader::parse(bytes), av1::FrameStart::parse(bytes));
+    if let Some(obus) = av1::obus(bytes) {
+        assert!(obus.iter().map(|(obu, body)| obu.header_len() + body.len()).sum::<usize>() <= bytes.len());
+    }
     if let Some(packet) = av1::parse(bytes) {
         assert!(packet.pieces().map(<[u8]>::len).sum::<usize>() < bytes.len());
         let _ = (packet.first_obu(), packet.starts_frame());

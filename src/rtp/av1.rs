@@ -5,8 +5,10 @@
 //! and the first byte of a frame header. It decodes nothing.
 
 mod headers;
+mod stream;
 
 pub use headers::{FRAME_HEADER_LEN, MAX_SEQUENCE_HEADER_LEN, frame_header, write_sequence_header};
+pub use stream::{FrameStart, SequenceHeader, Split, obus};
 
 /// OBU type of a sequence header.
 pub const SEQUENCE_HEADER: u8 = 1;
@@ -14,8 +16,14 @@ pub const SEQUENCE_HEADER: u8 = 1;
 pub const TEMPORAL_DELIMITER: u8 = 2;
 /// OBU type of a frame header alone.
 pub const FRAME_HEADER: u8 = 3;
+/// OBU type of a group of tiles, behind a frame header of its own.
+pub const TILE_GROUP: u8 = 4;
 /// OBU type of a frame: its header and its tiles.
 pub const FRAME: u8 = 6;
+/// OBU type of a frame header that is there already.
+pub const REDUNDANT_FRAME_HEADER: u8 = 7;
+/// OBU type of a list of tiles, which is not sent (§5).
+pub const TILE_LIST: u8 = 8;
 /// The most bytes of a number in LEB128 (AV1 bitstream §4.10.5).
 const MAX_LEB128: usize = 8;
 

@@ -6,9 +6,13 @@
 
 mod descriptor;
 mod structure;
+mod superframe;
+mod uncompressed;
 
 pub use descriptor::{Descriptor, Differences, LayerIndices};
 pub use structure::{GroupPicture, MAX_SPATIAL, Structure};
+pub use superframe::{MAX_FRAMES, frames};
+pub use uncompressed::Frame;
 
 /// Bytes of the frame header of a keyframe that [`FrameHeader::write`] writes: marks, sync code, colours, size.
 pub const KEYFRAME_HEADER_LEN: usize = 9;

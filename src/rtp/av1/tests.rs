@@ -98,3 +98,70 @@ proptest! {
         prop_assert_eq!(read_sequence_header(&out[..len]), (width, height, u32::from(point)));
     }
 }
+
+#[test]
+fn temporal_units_come_apart_obu_by_obu() {
+    let unit = [0x12, 0, 0x0A, 2, 7, 8, 0x32, 1, 9];
+    let found = obus(&unit).unwrap();
+    let kinds: Vec<(u8, &[u8])> = found.iter().map(|(obu, body)| (obu.kind, *body)).collect();
+    assert_eq!(kinds, [(TEMPORAL_DELIMITER, &[][..]), (SEQUENCE_HEADER, &[7, 8]), (FRAME, &[9])]);
+    // The last may have no size; nothing is cut off.
+    assert_eq!(
+        obus(&[0x12, 0, 0x30, 1, 2]).unwrap().last(),
+        Some(&(Obu { kind: FRAME, ..Obu::default() }, &[1, 2][..]))
+    );
+    assert_eq!(obus(&unit[..8]), None);
+    assert_eq!(obus(&[0x92, 0]), None);
+}
+
+#[test]
+fn sequence_headers_say_their_size_behind_whatever_stands_before_it() {
+    let mut body = [0; MAX_SEQUENCE_HEADER_LEN];
+    let len = write_sequence_header(320, 180, 0x101, &mut body);
+    let header = SequenceHeader::parse(&body[..len]);
+    assert_eq!(header, Some(SequenceHeader { profile: 0, still: false, width: 320, height: 180 }));
+    // With timing, a decoder model, two operating points, tiers and display delays.
+    let mut bits = crate::rtp::bits::BitWriter::default();
+    for (value, count) in [(1, 3), (0, 2), (1, 1), (1, 16), (0, 16), (30, 32), (1, 1), (0b00101, 5), (1, 1)] {
+        bits.bits(value, count);
+    }
+    for (value, count) in [(9, 5), (1, 32), (9, 5), (9, 5), (1, 1), (1, 5)] {
+        bits.bits(value, count);
+    }
+    for (level, tier) in [(9, Some(1)), (5, None)] {
+        bits.bits(0x101, 12);
+        bits.bits(level, 5);
+        tier.into_iter().for_each(|tier| bits.bits(tier, 1));
+        for (value, count) in [(1, 1), (3, 10), (4, 10), (0, 1), (1, 1), (7, 4)] {
+            bits.bits(value, count);
+        }
+    }
+    for (value, count) in [(8, 4), (7, 4), (319, 9), (179, 8)] {
+        bits.bits(value, count);
+    }
+    let bytes = bits.finish();
+    let header = SequenceHeader::parse(&bytes);
+    assert_eq!(header, Some(SequenceHeader { profile: 1, still: false, width: 320, height: 180 }));
+    assert_eq!(SequenceHeader::parse(&bytes[..bytes.len() - 1]), None);
+}
+
+#[test]
+fn the_first_byte_of_a_frame_says_whether_it_is_shown_and_stands_alone() {
+    let start = |keyframe, shown| Some(FrameStart { keyframe, shown });
+    assert_eq!(FrameStart::parse(&[frame_header(true)]), start(true, true));
+    assert_eq!(FrameStart::parse(&[frame_header(false)]), start(false, true));
+    assert_eq!(FrameStart::parse(&[0b0010_0000]), start(false, false));
+    assert_eq!(FrameStart::parse(&[0b0000_0000]), start(false, false), "a keyframe that is shown later");
+    assert_eq!(FrameStart::parse(&[0b1000_0000]), start(false, true), "one that was there already");
+    assert_eq!(FrameStart::parse(&[]), None);
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_file_calls_a_temporal_unit_is_read_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        if let Some(obus) = obus(&bytes) {
+            prop_assert!(obus.iter().map(|(_, body)| body.len() + 1).sum::<usize>() <= bytes.len());
+        }
+        let _ = (SequenceHeader::parse(&bytes), FrameStart::parse(&bytes));
+    }
+}

@@ -214,3 +214,53 @@ proptest! {
         prop_assert_eq!(FrameHeader::parse(&bytes[..len]), Some(header));
     }
 }
+
+#[test]
+fn superframes_come_apart_where_their_index_says() {
+    // Two frames, of three and one bytes; sizes of one byte each, little endian of two.
+    let one = [0x82, 1, 2, 0x88, 0b1100_0001, 3, 1, 0b1100_0001];
+    assert_eq!(frames(&one), Some(vec![&one[..3], &one[3..4]]));
+    let two = [0x82, 1, 2, 0x88, 0b1100_1001, 3, 0, 1, 0, 0b1100_1001];
+    assert_eq!(frames(&two), Some(vec![&two[..3], &two[3..4]]));
+    // No index: the byte in front differs, or the last one is of a frame.
+    assert_eq!(frames(&[0x82, 1, 2, 3, 3, 1, 0b1100_0001]), Some(vec![&[0x82, 1, 2, 3, 3, 1, 0b1100_0001][..]]));
+    assert_eq!(frames(&[0x82, 1]), Some(vec![&[0x82, 1][..]]));
+    // Sizes that are not those of what is there, an index longer than the bytes, nothing.
+    assert_eq!(frames(&[0x82, 1, 0b1100_0001, 3, 1, 0b1100_0001]), None);
+    assert_eq!(frames(&[0x82, 1, 2, 3, 0b1100_0001, 3, 0, 0b1100_0001]), None);
+    assert_eq!(frames(&[0b1100_0111]), None);
+    assert_eq!(frames(&[]), None);
+}
+
+#[test]
+fn frames_say_what_a_sender_must_know() {
+    let mut key = [0xFF; KEYFRAME_HEADER_LEN];
+    FrameHeader { keyframe: true, shown: true, size: Some((320, 180)) }.write(&mut key);
+    let found = Frame::parse(&key).unwrap();
+    assert_eq!(found, Frame { profile: 0, keyframe: true, shown: true, size: Some((320, 180)) });
+    // Marker 10, profile 00, shows an existing frame, which one 011.
+    let again = Frame::parse(&[0b1000_1011]).unwrap();
+    assert_eq!(again, Frame { profile: 0, keyframe: false, shown: true, size: None });
+    // An inter frame, hidden, resilient, not intra-only; eight bits of refresh, three references; the first has the size.
+    let hidden = Frame::parse(&[0b1000_0101, 0, 0, 0b0000_0100]);
+    assert_eq!(hidden, Some(Frame { profile: 0, keyframe: false, shown: false, size: None }));
+    // The same, and none of the three has it: 64 x 32, minus one.
+    let sized = Frame::parse(&[0b1000_0101, 0, 0, 0, 0, 63, 0, 31]);
+    assert_eq!(sized.and_then(|frame| frame.size), Some((64, 32)));
+    // Intra-only brings sync code and size of its own.
+    let intra = Frame::parse(&[0x85, 0xA4, 0xC1, 0xA1, 0, 0, 0x1F, 0x80, 0x0F, 0x80]);
+    assert_eq!(intra, Some(Frame { profile: 0, keyframe: false, shown: false, size: Some((64, 32)) }));
+    assert_eq!(Frame::parse(&[0b1001_0000, 0]).map(|frame| frame.profile), Some(2));
+    assert_eq!(Frame::parse(&[0x40, 0, 0]), None);
+    assert_eq!(Frame::parse(&key[..6]), None, "cut off");
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_file_calls_a_frame_is_read_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        if let Some(frames) = frames(&bytes) {
+            prop_assert!(frames.iter().map(|frame| frame.len()).sum::<usize>() <= bytes.len() && frames.len() <= MAX_FRAMES);
+        }
+        let _ = Frame::parse(&bytes);
+    }
+}
