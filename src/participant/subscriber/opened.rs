@@ -28,6 +28,8 @@ pub struct Reader {
     temporal: bool,
     /// Of streams that carry dependency descriptors.
     described: Option<Box<dependency_descriptor::Reader>>,
+    /// The last descriptor was malformed.
+    malformed: bool,
 }
 
 impl Reader {
@@ -40,7 +42,13 @@ impl Reader {
             spatial: false,
             temporal: false,
             described: None,
+            malformed: false,
         }
+    }
+
+    /// Whether the last descriptor that was read was malformed.
+    pub const fn is_malformed(&self) -> bool {
+        self.malformed
     }
 
     /// Whether frames may begin at packets that nothing in the RTP header tells apart.
@@ -66,12 +74,17 @@ impl Reader {
         // Only the first packet of a frame carries a stamp; what frames with layers say of themselves is more exact.
         let stamped = stamp.is_some() && !matches!(self.codec, Codec::Vp9 | Codec::Av1);
         let opened = Opened { starts: opened.starts || stamped, timing, ..opened };
+        self.malformed = false;
         descriptor.map_or(opened, |value| self.described(opened, value))
     }
 
     /// What the dependency descriptor says goes before what the payload does.
     fn described(&mut self, opened: Opened, value: &[u8]) -> Opened {
-        let Some(frame) = self.described.get_or_insert_default().read(value) else { return opened };
+        let reader = self.described.get_or_insert_default();
+        let Some(frame) = reader.read(value) else {
+            self.malformed = reader.is_malformed(value);
+            return opened;
+        };
         self.spatial |= frame.structure.max_spatial() > 0;
         if !frame.starts {
             return Opened { starts: false, unit: None, ..opened };

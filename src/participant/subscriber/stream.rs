@@ -409,7 +409,8 @@ impl Stream {
                 if let Some(payload) = arrived.payload {
                     video.check_whole(number, arrived.rtp_time, payload, marker, stamp.as_ref(), out);
                 }
-                let opened = arrived.payload.map(|payload| video.read(payload, arrived.descriptor, told.as_ref()));
+                let descriptor = arrived.descriptor;
+                let opened = arrived.payload.map(|payload| video.read(payload, descriptor, told.as_ref(), out));
                 let piece = Piece { number, rtp_time, marker, received, bytes: arrived.payload_bytes as u32, opened };
                 if let Some(useless_below) = video.handle_piece(now, &piece, floor, expect, out) {
                     self.missing.set_useless_below(useless_below);

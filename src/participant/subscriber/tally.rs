@@ -9,7 +9,7 @@ use crate::metrics::catalog::Metric;
 use std::collections::VecDeque;
 
 /// The counters, in the order of their outputs.
-const COUNTERS: [Metric; 26] = [
+const COUNTERS: [Metric; 28] = [
     Metric::RtpPacketsReceived,
     Metric::RtpBytesReceived,
     Metric::RtpDup,
@@ -36,6 +36,8 @@ const COUNTERS: [Metric; 26] = [
     Metric::IntegrityTl0Gap,
     Metric::IntegrityLayerStart,
     Metric::IntegritySeqJump,
+    Metric::IntegrityRed,
+    Metric::IntegrityDescriptor,
 ];
 
 /// The ratios.

@@ -35,6 +35,10 @@ enum Fate {
     Twice,
     Flip(usize),
     Unstamp,
+    /// So many bytes of its payload are left.
+    Cut(usize),
+    /// So many bytes of its dependency descriptor are left.
+    CutDescriptor(usize),
 }
 
 #[derive(Clone)]
@@ -225,6 +229,8 @@ impl Bench {
                     packet.payload[at..at + 4].fill(b'.');
                 }
             }
+            Fate::Cut(left) => packet.payload.truncate(left),
+            Fate::CutDescriptor(left) => packet.descriptor.iter_mut().for_each(|value| value.truncate(left)),
             Fate::Delay(_) | Fate::Deliver => {}
         }
         let late = if let Fate::Delay(millis) = fate { Duration::from_millis(millis) } else { Duration::ZERO };

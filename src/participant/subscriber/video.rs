@@ -86,8 +86,18 @@ impl Video {
     }
 
     /// What an opened payload and its dependency descriptor say.
-    pub fn read(&mut self, payload: &[u8], descriptor: Option<&[u8]>, stamp: Option<&Stamp>) -> Opened {
-        self.reader.read(payload, descriptor, stamp)
+    pub fn read(
+        &mut self,
+        payload: &[u8],
+        descriptor: Option<&[u8]>,
+        stamp: Option<&Stamp>,
+        out: &mut Outbox,
+    ) -> Opened {
+        let opened = self.reader.read(payload, descriptor, stamp);
+        if self.reader.is_malformed() {
+            out.count(Metric::IntegrityDescriptor);
+        }
+        opened
     }
 
     /// Takes an opened packet of a frame that is to be opened whole.

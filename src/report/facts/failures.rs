@@ -29,7 +29,7 @@ const MEDIA: [(Metric, &str); 4] = [
     (Metric::RtpDup, "Packet received twice"),
 ];
 
-const INTEGRITY: [(Metric, &str); 8] = [
+const INTEGRITY: [(Metric, &str); 10] = [
     (Metric::IntegrityMisroute, "Frame of another room or track"),
     (Metric::IntegrityTornFrames, "Frame torn"),
     (Metric::IntegrityStampCrc, "Checksum of a stamp wrong"),
@@ -38,6 +38,8 @@ const INTEGRITY: [(Metric, &str); 8] = [
     (Metric::IntegrityPidGap, "Picture ids with a gap"),
     (Metric::IntegritySsrcDup, "SSRC of two streams"),
     (Metric::IntegrityAuth, "Authentication failed"),
+    (Metric::IntegrityRed, "Redundant audio malformed"),
+    (Metric::IntegrityDescriptor, "Dependency descriptor malformed"),
 ];
 
 /// The kinds of failures of a run.

@@ -99,6 +99,17 @@ impl Reader {
         })
     }
 
+    /// Whether a value that could not be resolved breaks the format: it ends too soon, exceeds its limits, or names a
+    /// template that the structure lacks. One whose structure has not come may be right.
+    #[must_use]
+    pub fn is_malformed(&self, value: &[u8]) -> bool {
+        let known = self.structure.as_deref();
+        match Descriptor::parse(value, known) {
+            Some(descriptor) => known.is_some_and(|structure| structure.template(descriptor.template_id).is_none()),
+            None => known.is_some() || value.len() < SHORT_LEN || wire::brings_structure(value),
+        }
+    }
+
     /// The structure that is in force.
     #[must_use]
     pub fn structure(&self) -> Option<&Structure> {

@@ -46,6 +46,8 @@ fn every_codec_in_every_mode_is_decodable_and_whole() {
             Metric::VideoFramesUndecodable,
             Metric::RtpNackSent,
             Metric::IntegrityAuth,
+            Metric::IntegrityRed,
+            Metric::IntegrityDescriptor,
             Metric::IntegrityMisroute,
             Metric::IntegrityTornFrames,
             Metric::IntegrityStampCrc,

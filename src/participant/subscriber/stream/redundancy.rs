@@ -13,6 +13,9 @@ impl Stream {
     /// Takes a packet that came by itself, out of its RED where it is in it, and what it brings again.
     pub(super) fn take_with_redundancy(&mut self, now: Instant, arrived: &Arrived) {
         let packet = arrived.payload.filter(|_| arrived.red).and_then(red::parse);
+        if packet.is_none() && arrived.red && arrived.payload.is_some_and(|payload| !payload.is_empty()) {
+            self.out.count(Metric::IntegrityRed);
+        }
         let primary = packet.as_ref().map(|packet| packet.primary.payload);
         let plain = if arrived.red { &Arrived { payload: primary, ..*arrived } } else { arrived };
         self.take_original(now, plain);

@@ -232,6 +232,37 @@ fn redundancy_brings_lost_sound_back_and_it_is_not_concealed() {
 }
 
 #[test]
+fn malformed_redundancy_is_counted_and_nothing_else_is() {
+    for (red, cut) in [(1, true), (1, false), (0, false)] {
+        let mut plan = sound(None);
+        if let Source::Audio(source) = &mut plan.source {
+            source.red = red;
+        }
+        let mut bench = Bench::new(&plan);
+        bench.encoder.set_red((red > 0).then_some(111));
+        // Of a header of four bytes and that of the primary one are left three: every tenth packet ends within them.
+        bench.run(5_000, |index| if cut && index % 10 == 3 { Fate::Cut(3) } else { Fate::Deliver }).finish();
+        let opened_whole = bench.count(Metric::IntegrityRed);
+        assert_eq!(opened_whole > 0, cut, "red {red}, cut {cut}: {opened_whole}");
+        assert!(opened_whole <= 20, "{opened_whole}");
+    }
+}
+
+#[test]
+fn malformed_descriptors_are_counted_and_nothing_else_is() {
+    let plan = layered(Codec::Av1, "L1T3", false);
+    let mut bench = Bench::new(&plan);
+    bench.run(4_000, |index| if index % 7 == 3 { Fate::CutDescriptor(2) } else { Fate::Deliver }).finish();
+    assert!(bench.count(Metric::IntegrityDescriptor) > 0);
+    let mut whole = Bench::new(&plan);
+    // Those of the first keyframe are lost: what follows names a structure that never came, which is no malformation.
+    whole.keyframes_answered = false;
+    whole.rtx = false;
+    whole.run(4_000, |index| if index < 4 { Fate::Drop } else { Fate::Deliver }).finish();
+    assert_eq!(whole.count(Metric::IntegrityDescriptor), 0);
+}
+
+#[test]
 fn without_loss_redundancy_moves_nothing() {
     let mut plan = sound(None);
     if let Source::Audio(source) = &mut plan.source {

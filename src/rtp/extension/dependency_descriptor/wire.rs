@@ -27,6 +27,11 @@ pub struct Descriptor {
     pub chains: Option<Vec<u8>>,
 }
 
+/// Whether a value says that a structure is in it.
+pub(super) fn brings_structure(value: &[u8]) -> bool {
+    value.get(SHORT_LEN).is_some_and(|byte| byte & 0x80 != 0)
+}
+
 impl Descriptor {
     /// Reads a value. `known` is the structure in force, for values that do not bring one.
     ///
