@@ -30,7 +30,7 @@ fn codec(codec: Codec) -> CodecParameters {
     let video = codec != Codec::Opus;
     let (payload_type, rtx_payload_type) = if video { (96, Some(97)) } else { (111, None) };
     let feedback = Feedback { nack: video, pli: video, fir: video, remb: video, twcc: true };
-    CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type: None, feedback }
+    CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type: None, without_fec: false, feedback }
 }
 
 fn publish() -> Vec<SendParameters> {

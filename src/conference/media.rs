@@ -102,6 +102,9 @@ pub struct CodecParameters {
     /// Payload type of redundant audio (RFC 2198) whose blocks are of this codec, where negotiated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub red_payload_type: Option<u8>,
+    /// Who receives it has no use for Opus' in-band FEC: `useinbandfec` is 0 or absent (RFC 7587 §6.1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_fec: bool,
     /// Feedback that both sides support.
     #[serde(default)]
     pub feedback: Feedback,

@@ -19,7 +19,7 @@ pub fn codec_parameters(codec: Codec) -> CodecParameters {
         Codec::Vp9 => (98, Some(99), video),
         Codec::Av1 => (45, Some(46), video),
     };
-    CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type: None, feedback }
+    CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type: None, without_fec: false, feedback }
 }
 
 /// The payload type of redundant audio (RFC 2198), for those who send or read it.

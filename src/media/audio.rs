@@ -173,6 +173,11 @@ impl Audio {
         }
     }
 
+    /// Who receives it has no use for in-band FEC.
+    pub(super) const fn leave_out_fec(&mut self) {
+        self.fec = false;
+    }
+
     /// Whether payloads are RED's.
     pub(super) const fn is_red(&self) -> bool {
         self.red > 0

@@ -244,6 +244,14 @@ impl Encoder {
         }
     }
 
+    /// Who receives it has no use for Opus' in-band FEC (RFC 7587 §6.1): none is sent. Nothing to pictures and clips.
+    pub fn leave_out_fec(&mut self) {
+        match &mut self.stream {
+            Stream::Audio(audio) => audio.leave_out_fec(),
+            Stream::Video(_) | Stream::Clip(_) => {}
+        }
+    }
+
     /// Whether payloads are RED's.
     #[must_use]
     pub fn is_red(&self) -> bool {

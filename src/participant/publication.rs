@@ -154,6 +154,9 @@ impl Publication {
         });
         let codec = parameters.codec.codec;
         encoder.set_red(parameters.codec.red_payload_type.map(|_| parameters.codec.payload_type));
+        if parameters.codec.without_fec {
+            encoder.leave_out_fec();
+        }
         let nominal = encoder.target();
         let red = parameters.codec.red_payload_type.filter(|_| encoder.is_red());
         Self {

@@ -307,6 +307,12 @@ fn simulcast(attributes: &[Attribute]) -> Simulcast {
     found
 }
 
+/// Whether the format parameters of Opus say that in-band FEC is of use (RFC 7587 §6.1).
+fn uses_fec(parameters: &str) -> bool {
+    let mut pairs = parameters.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.any(|(name, value)| name.trim().eq_ignore_ascii_case("useinbandfec") && value.trim() == "1")
+}
+
 fn codecs(media: &Media, format_parameters: &BTreeMap<u8, String>) -> Vec<CodecParameters> {
     let attributes = &media.attributes;
     let names: BTreeMap<u8, &str> = values(attributes, "rtpmap")
@@ -329,7 +335,9 @@ fn codecs(media: &Media, format_parameters: &BTreeMap<u8, String>) -> Vec<CodecP
             .filter(|_| codec.kind() == MediaKind::Audio)
             .find(|red| *red < 128 && format_parameters.get(red).is_some_and(|text| is_of(text, payload_type)));
         let feedback = feedback(attributes, payload_type);
-        Some(CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type, feedback })
+        let uses_fec = || format_parameters.get(&payload_type).is_some_and(|text| uses_fec(text));
+        let without_fec = codec == Codec::Opus && !uses_fec();
+        Some(CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type, without_fec, feedback })
     });
     known.collect()
 }

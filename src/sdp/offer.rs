@@ -82,7 +82,7 @@ fn mids(spec: &OfferSpec) -> impl Iterator<Item = &str> {
 }
 
 fn format_of(parameters: &CodecParameters, rtx: bool) -> write::Format<'_> {
-    write::Format { parameters, fmtp: write::own_format_parameters(parameters.codec), rtx }
+    write::Format { parameters, fmtp: write::own_format_parameters(parameters), rtx }
 }
 
 /// Reads the answer to `spec`. Sections are matched by mid, else by their place.
@@ -176,6 +176,7 @@ fn agreed(answered: &CodecParameters, offered: &CodecParameters) -> CodecParamet
         payload_type: answered.payload_type,
         rtx_payload_type: answered.rtx_payload_type.filter(|_| offered.rtx_payload_type.is_some()),
         red_payload_type: answered.red_payload_type.filter(|_| offered.red_payload_type.is_some()),
+        without_fec: answered.without_fec,
         feedback: Feedback {
             nack: a.nack && b.nack,
             pli: a.pli && b.pli,

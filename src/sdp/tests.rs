@@ -42,13 +42,21 @@ fn video() -> CodecParameters {
         payload_type: 96,
         rtx_payload_type: Some(97),
         red_payload_type: None,
+        without_fec: false,
         feedback,
     }
 }
 
 fn opus() -> CodecParameters {
     let feedback = Feedback { twcc: true, ..Feedback::default() };
-    CodecParameters { codec: Codec::Opus, payload_type: 111, rtx_payload_type: None, red_payload_type: None, feedback }
+    CodecParameters {
+        codec: Codec::Opus,
+        payload_type: 111,
+        rtx_payload_type: None,
+        red_payload_type: None,
+        without_fec: false,
+        feedback,
+    }
 }
 
 fn stream(mid: &str, codec: CodecParameters, ssrc: u32) -> SendParameters {
@@ -332,3 +340,28 @@ fn simulcast_lines_of_others_are_read() {
 }
 
 const OFFER_LINES: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdef01234567\r\na=fingerprint:sha-256 AA\r\na=setup:actpass\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\na=simulcast:@\r\n";
+
+#[test]
+fn an_answer_says_whether_in_band_fec_is_of_use() {
+    let (transport, send) = (transport(Setup::Actpass), vec![stream("0", opus(), 5)]);
+    let spec = OfferSpec { session_id: 1, transport, send, receive: vec![] };
+    let text = offer(&spec);
+    assert!(text.contains("a=fmtp:111 minptime=10;useinbandfec=1"), "{text}");
+    for (format, without) in [
+        ("minptime=10;useinbandfec=1", false),
+        ("minptime=10; UseInbandFec = 1", false),
+        ("useinbandfec=0", true),
+        ("minptime=10", true),
+        ("stereo=1;xuseinbandfec=1", true),
+    ] {
+        let text = text.replace("minptime=10;useinbandfec=1", format);
+        let parsed = Description::parse(&text).expect("it is read");
+        assert_eq!(parsed.sections[0].codecs[0].without_fec, without, "{format}");
+        let local = self::transport(Setup::Passive);
+        let codec = parsed.sections[0].codecs[0].clone();
+        let sections = [Answered::Receive { codec, extensions: BTreeMap::new(), layers: vec![] }];
+        let answered = answer(&AnswerSpec { session_id: 2, transport: &local, offer: &parsed, sections: &sections });
+        let accepted = parse_answer(&answered, &spec).expect("it is read");
+        assert_eq!(accepted.send[0].codec.without_fec, without, "{format}");
+    }
+}

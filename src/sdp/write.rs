@@ -100,7 +100,7 @@ fn add_transport(media: &mut Media, transport: &TransportParameters) {
 }
 
 fn add_format(media: &mut Media, format: &Format<'_>) {
-    let CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type, feedback } = format.parameters;
+    let CodecParameters { codec, payload_type, rtx_payload_type, red_payload_type, feedback, .. } = format.parameters;
     let channels = if *codec == Codec::Opus { "/2" } else { "" };
     media.add_attribute_with_value(
         "rtpmap",
@@ -157,8 +157,9 @@ fn add_source(media: &mut Media, source: &Source<'_>) {
 
 /// What throng says of a codec of its own (RFC 7587 §7; RFC 6184 §8.1: constrained baseline, level 3.1;
 /// RFC 9628 §6: profile 0; AV1's format §7.2: main profile, level 3.1).
-pub(super) fn own_format_parameters(codec: Codec) -> Option<String> {
-    match codec {
+pub(super) fn own_format_parameters(parameters: &CodecParameters) -> Option<String> {
+    match parameters.codec {
+        Codec::Opus if parameters.without_fec => Some("minptime=10".to_owned()),
         Codec::Opus => Some("minptime=10;useinbandfec=1".to_owned()),
         Codec::Vp8 => None,
         Codec::Vp9 => Some("profile-id=0".to_owned()),

@@ -111,6 +111,7 @@ fn server_message() -> impl Strategy<Value = ServerMessage> {
                     payload_type: 96,
                     rtx_payload_type: Some(97),
                     red_payload_type: None,
+                    without_fec: false,
                     feedback,
                 };
                 let codecs = if coded { vec![codec] } else { vec![] };

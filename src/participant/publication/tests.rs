@@ -9,6 +9,7 @@ use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Sour
 use crate::media::{Encoder, Identity};
 use crate::participant::offer::offer;
 use crate::rtp::header::View;
+use crate::rtp::opus;
 use std::sync::Arc;
 
 const TAG: usize = 16;
@@ -89,6 +90,30 @@ fn a_sender_report_has_the_rtp_time_of_its_own_instant_not_of_the_last_packet() 
         let passed = f64::from(info.rtp_time.wrapping_sub(first.rtp_time));
         assert!((passed - expected).abs() <= 1.0, "{passed} units instead of {expected} at {rate} Hz");
         assert_ne!(info.rtp_time, last.rtp_time);
+    }
+}
+
+#[test]
+fn in_band_fec_is_sent_to_those_who_have_a_use_for_it() {
+    let mut plan = sound();
+    let Source::Audio(source) = &mut plan.source else { panic!("sound") };
+    source.fec = true;
+    for without_fec in [false, true] {
+        let seed = Seed::new(9);
+        let start = Instant::from_secs(1);
+        let encoder = Encoder::new(&plan, IDENTITY, &seed.child("media"), start);
+        let mut parameters = offer(&plan, 0, "ann", &seed);
+        parameters.codec.without_fec = without_fec;
+        let mut publication = Publication::new(0, parameters, encoder, &seed, TAG, start);
+        let packets = produce(&mut publication, Instant::from_secs(2));
+        let repeats = |packet: &&Outgoing| {
+            let mut payload = Vec::new();
+            packet.payload.write_into(&mut payload);
+            opus::has_redundancy(&payload)
+        };
+        let repeating = packets.iter().filter(repeats).count();
+        assert_eq!(repeating > 40, !without_fec, "{repeating} of {}", packets.len());
+        assert!(!without_fec || repeating == 0);
     }
 }
 

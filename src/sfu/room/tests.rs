@@ -41,7 +41,14 @@ fn track(media: &str, ssrc: u32) -> SendParameters {
     SendParameters {
         media: media.into(),
         mid: media.into(),
-        codec: CodecParameters { codec, payload_type, rtx_payload_type: rtx, red_payload_type: None, feedback },
+        codec: CodecParameters {
+            codec,
+            payload_type,
+            rtx_payload_type: rtx,
+            red_payload_type: None,
+            without_fec: false,
+            feedback,
+        },
         ssrc,
         rtx_ssrc: rtx.map(|_| ssrc + 1),
         cname: "x".into(),

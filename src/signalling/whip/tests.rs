@@ -45,7 +45,14 @@ fn stream(mid: &str, media: &str, codec: Codec) -> SendParameters {
     SendParameters {
         media: media.into(),
         mid: mid.into(),
-        codec: CodecParameters { codec, payload_type, rtx_payload_type: rtx, red_payload_type: None, feedback },
+        codec: CodecParameters {
+            codec,
+            payload_type,
+            rtx_payload_type: rtx,
+            red_payload_type: None,
+            without_fec: false,
+            feedback,
+        },
         ssrc: 10 + u32::from(video),
         rtx_ssrc: rtx.map(|_| 20),
         cname: "p".into(),
