@@ -4,6 +4,7 @@ use throng::clock::Duration;
 use throng::conference::Codec;
 use throng::container::{annexb, ivf, ogg, rtpdump};
 use throng::media::clip::Clip;
+use throng::rtp::{av1, vp9};
 
 /// One small file of each kind.
 pub fn container_seeds() -> Vec<Vec<u8>> {
@@ -41,13 +42,29 @@ pub fn container(bytes: &[u8]) {
 
 /// The same files: small clips of each codec among them.
 pub fn clip_seeds() -> Vec<Vec<u8>> {
-    container_seeds()
+    let mut key = [0xFF; vp9::KEYFRAME_HEADER_LEN + 2];
+    vp9::FrameHeader { keyframe: true, shown: true, size: Some((64, 48)) }.write(&mut key);
+    let hidden = [0x84, 1, 2, 3, 4];
+    let superframe = [&hidden[..], &[0x86, 1, 2, 3, 4], &[0xC1, 5, 5, 0xC1]].concat();
+    let mut sequence = [0; av1::MAX_SEQUENCE_HEADER_LEN];
+    let len = av1::write_sequence_header(64, 48, 0, &mut sequence);
+    let unit = [&[0x12, 0, 0x0A, len as u8], &sequence[..len], &[0x32, 2, av1::frame_header(true), 0x55]].concat();
+    let next = vec![0x12, 0, 0x32, 2, av1::frame_header(false), 0x55];
+    let file = |fourcc: &[u8; 4], frames: [&[u8]; 2]| {
+        let header = ivf::Header { fourcc: *fourcc, width: 64, height: 48, rate: 30, scale: 1 };
+        let mut file = header.bytes().to_vec();
+        (0..).zip(frames).for_each(|(time, frame)| ivf::write_frame(&mut file, time, frame));
+        file
+    };
+    let mut seeds = container_seeds();
+    seeds.extend([file(b"VP90", [&key, &superframe]), file(b"AV01", [&unit, &next])]);
+    seeds
 }
 
 /// Whatever a clip holds, it is refused or can be played.
 pub fn clip(bytes: &[u8]) {
-    for codec in [Codec::Vp8, Codec::H264, Codec::Opus] {
-        let Ok(clip) = Clip::parse(codec, bytes, 30.0) else { continue };
+    for codec in Codec::ALL {
+        let Ok(clip) = Clip::parse(codec, bytes, 30.0, codec == Codec::Av1) else { continue };
         assert!(clip.length() > Duration::ZERO && clip.packets_a_second() > 0.0 && clip.bitrate().bps() > 0);
     }
 }

@@ -69,7 +69,7 @@ impl Leg {
         }
         let plans: Vec<LayerPlan> =
             layers.iter().map(|(layer, _)| plan.layers()[usize::from(*layer)].clone()).collect();
-        self.simulcasts.push(Simulcast::new(media, first..self.publications.len(), &plans));
+        self.simulcasts.push(Simulcast::new(media, first..self.publications.len(), &plans, plan.keeps_step()));
     }
 
     fn start_one(

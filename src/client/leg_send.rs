@@ -321,8 +321,11 @@ impl Leg {
     }
 
     fn request_keyframe(&mut self, now: Instant, media: u32) {
-        if let Some(&index) = self.by_ssrc.get(&media) {
-            self.publications[usize::from(index)].request_keyframe(now);
+        let Some(&index) = self.by_ssrc.get(&media) else { return };
+        let index = usize::from(index);
+        match self.simulcasts.iter().find(|one| one.keeps_step() && one.carries(index)) {
+            Some(simulcast) => simulcast.request_keyframe(now, &mut self.publications),
+            None => self.publications[index].request_keyframe(now),
         }
     }
 

@@ -8,6 +8,10 @@ use super::scalability::{Scalability, Unit};
 use crate::rtp::extension::dependency_descriptor::{Descriptor, Indication, SHORT_LEN, Structure, Template};
 use std::sync::Arc;
 
+/// Header extensions in their two-byte form, which the structure makes necessary, take so many bytes more than in their
+/// one-byte form, at most.
+pub(super) const LONG_FORM: usize = 8;
+
 /// What the descriptor says of one packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PacketDescriptor {

@@ -107,7 +107,9 @@ impl Encoder {
         let stream = match &plan.source {
             Source::Audio(source) => Stream::Audio(Box::new(Audio::new(plan, source, identity, seat, seed, start))),
             Source::Video(source) => Stream::Video(Box::new(Video::new((plan, None), source, identity, seed, start))),
-            Source::File(clip) => Stream::Clip(Box::new(Player::new(clip.clone(), identity, seed, start))),
+            Source::File(file) => {
+                Stream::Clip(Box::new(Player::new((file.clip().clone(), None), identity, seed, start)))
+            }
         };
         Self { identity, stream }
     }
@@ -119,9 +121,16 @@ impl Encoder {
     #[must_use]
     pub fn of_layer(plan: &MediaPlan, layer: u8, identity: Identity, seed: &Seed, start: Instant) -> Self {
         let plan = plan.layer(usize::from(layer)).expect("a layer of the plan");
-        let Source::Video(source) = &plan.source else { panic!("sound has no layers") };
-        let video = Video::new((&plan, Some(layer)), source, identity, seed, start);
-        Self { identity, stream: Stream::Video(Box::new(video)) }
+        let stream = match &plan.source {
+            Source::Video(source) => {
+                Stream::Video(Box::new(Video::new((&plan, Some(layer)), source, identity, seed, start)))
+            }
+            Source::File(file) => {
+                Stream::Clip(Box::new(Player::new((file.clip().clone(), Some(layer)), identity, seed, start)))
+            }
+            Source::Audio(_) => panic!("sound has no layers"),
+        };
+        Self { identity, stream }
     }
 
     /// Whose frames these are.
@@ -135,8 +144,9 @@ impl Encoder {
     #[must_use]
     pub fn structure(&self) -> Option<&Arc<[u8]>> {
         match &self.stream {
-            Stream::Audio(_) | Stream::Clip(_) => None,
+            Stream::Audio(_) => None,
             Stream::Video(video) => video.structure(),
+            Stream::Clip(clip) => clip.structure(),
         }
     }
 
@@ -208,11 +218,12 @@ impl Encoder {
     }
 
     /// Pictures are sent with this rate from `now` on, within what is configured; with `None` not at all until the next
-    /// call, and then from a keyframe on. Nothing to sound.
+    /// call, and then from a keyframe on. Of a clip the rate is what it is. Nothing to sound.
     pub fn allot(&mut self, now: Instant, rate: Option<Bitrate>) {
         match &mut self.stream {
-            Stream::Audio(_) | Stream::Clip(_) => {}
+            Stream::Audio(_) => {}
             Stream::Video(video) => video.allot(now, rate),
+            Stream::Clip(clip) => clip.set_paused(now, rate.is_none()),
         }
     }
 

@@ -74,6 +74,12 @@ impl Allocator {
         Bitrate(self.layers.iter().map(|(bitrate, _)| bitrate.bps()).sum())
     }
 
+    /// Which layers were sent last, from the lowest up; empty before the first time, when all are.
+    #[must_use]
+    pub fn sent(&self) -> &[bool] {
+        &self.sent
+    }
+
     /// What each layer gets of `target`, `None` for one that is not sent. `wanted` says which somebody takes.
     pub fn allot(&mut self, target: Bitrate, wanted: &[bool]) -> Vec<Option<Bitrate>> {
         let is_wanted = |index: usize| wanted.get(index).copied().unwrap_or(true);

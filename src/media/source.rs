@@ -39,23 +39,43 @@ impl MediaPlan {
     pub fn layers(&self) -> &[LayerPlan] {
         match &self.source {
             Source::Video(video) => &video.layers,
-            Source::Audio(_) | Source::File(_) => &[],
+            Source::File(file) => &file.layers,
+            Source::Audio(_) => &[],
         }
+    }
+
+    /// Whether its layers are clips, which stay in step only when they are asked for keyframes together.
+    #[must_use]
+    pub fn keeps_step(&self) -> bool {
+        matches!(&self.source, Source::File(file) if !file.layers.is_empty())
     }
 
     /// One of its layers as a media of its own.
     #[must_use]
     pub fn layer(&self, index: usize) -> Option<Self> {
-        let Source::Video(video) = &self.source else { return None };
-        let LayerPlan { width, height, bitrate, .. } = *video.layers.get(index)?;
-        let source = VideoSource { width, height, layers: Vec::new(), ..video.clone() };
-        Some(Self { bitrate, source: Source::Video(source), ..self.clone() })
+        let LayerPlan { width, height, bitrate, .. } = *self.layers().get(index)?;
+        let source = match &self.source {
+            Source::Video(video) => Source::Video(VideoSource { width, height, layers: Vec::new(), ..video.clone() }),
+            Source::File(file) => Source::File(FileSource::one(file.clips.get(index)?.clone())),
+            Source::Audio(_) => return None,
+        };
+        Some(Self { name: self.name.clone(), codec: self.codec, bitrate, source })
     }
 
     /// Whether its frames carry no stamp, and a header extension (abs-capture-time) says when each was due.
     #[must_use]
     pub fn is_captured(&self) -> bool {
-        matches!(&self.source, Source::File(clip) if !clip.is_stamped())
+        matches!(&self.source, Source::File(file) if !file.clip().is_stamped())
+    }
+
+    /// Whether its packets carry the dependency descriptor, where it was negotiated.
+    #[must_use]
+    pub fn is_described(&self) -> bool {
+        match &self.source {
+            Source::Video(video) => video.dependency_descriptor,
+            Source::File(file) => file.clip().is_described(),
+            Source::Audio(_) => false,
+        }
     }
 
     /// Whether an encoder can send this exactly as it is written.
@@ -72,10 +92,7 @@ impl MediaPlan {
                 refused.next().map_or(Ok(()), Err)?;
                 if video.layers.is_empty() { video.check(self.codec, self.bitrate) } else { Ok(()) }
             }
-            (Source::File(clip), _) if clip.codec() == self.codec => Ok(()),
-            (Source::File(clip), _) => {
-                Err(format!("the clip is of the codec {}, not {}", clip.codec().name(), self.codec.name()))
-            }
+            (Source::File(file), _) => file.check(self.codec),
             (Source::Audio(_), MediaKind::Video) | (Source::Video(_), MediaKind::Audio) => {
                 Err(format!("{} is a codec of the other kind of media", self.codec.name()))
             }
@@ -139,6 +156,52 @@ impl AudioSource {
     }
 }
 
+impl FileSource {
+    /// A clip in one stream.
+    #[must_use]
+    pub fn one(clip: Arc<Clip>) -> Self {
+        Self { clips: vec![clip], layers: Vec::new() }
+    }
+
+    /// The only clip, or that of the largest picture.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn clip(&self) -> &Arc<Clip> {
+        self.clips.last().expect("a file's clip")
+    }
+
+    fn check(&self, codec: Codec) -> Result<(), String> {
+        let Some(first) = self.clips.first() else { return Err("there is no clip".to_owned()) };
+        if let Some(other) = self.clips.iter().find(|clip| clip.codec() != codec) {
+            return Err(format!("the clip is of the codec {}, not {}", other.codec().name(), codec.name()));
+        }
+        if self.clips.len() != self.layers.len().max(1) {
+            return Err(format!("{} layers have as many clips, not {}", self.layers.len(), self.clips.len()));
+        }
+        check_order(&self.layers)?;
+        let apart = self.clips.iter().find_map(|clip| first.keeps_step(clip).err());
+        apart.map_or(Ok(()), |how| Err(format!("the clips of two layers {how}")))
+    }
+}
+
+/// Whether layers stand from the smallest to the largest.
+fn check_order(layers: &[LayerPlan]) -> Result<(), String> {
+    if layers.len() > MAX_LAYERS {
+        return Err(format!("a video has at most {MAX_LAYERS} simulcast layers, not {}", layers.len()));
+    }
+    let pixels = |layer: &LayerPlan| u64::from(layer.width) * u64::from(layer.height);
+    let ascends = |pair: &[LayerPlan]| pixels(&pair[0]) < pixels(&pair[1]) && pair[0].bitrate < pair[1].bitrate;
+    let Some(pair) = layers.windows(2).find(|pair| !ascends(pair)) else { return Ok(()) };
+    let words = |layer: &LayerPlan| format!("\"{}\" ({}x{}, {})", layer.rid, layer.width, layer.height, layer.bitrate);
+    Err(format!(
+        "layers stand from the smallest to the largest, in pixels and in bitrate: {} does not come before {}",
+        words(&pair[0]),
+        words(&pair[1])
+    ))
+}
+
 impl VideoSource {
     /// The lowest target that an encoder of these pictures can hold.
     #[must_use]
@@ -147,26 +210,7 @@ impl VideoSource {
     }
 
     fn check_streams(&self) -> Result<(), String> {
-        if self.layers.len() > MAX_LAYERS {
-            return Err(format!("a video has at most {MAX_LAYERS} simulcast layers, not {}", self.layers.len()));
-        }
-        for pair in self.layers.windows(2) {
-            let (lower, upper) = (&pair[0], &pair[1]);
-            let pixels = |layer: &LayerPlan| u64::from(layer.width) * u64::from(layer.height);
-            if pixels(lower) >= pixels(upper) || lower.bitrate >= upper.bitrate {
-                return Err(format!(
-                    "layers stand from the smallest to the largest, in pixels and in bitrate: \"{}\" ({}x{}, {}) does not come before \"{}\" ({}x{}, {})",
-                    lower.rid,
-                    lower.width,
-                    lower.height,
-                    lower.bitrate,
-                    upper.rid,
-                    upper.width,
-                    upper.height,
-                    upper.bitrate
-                ));
-            }
-        }
+        check_order(&self.layers)?;
         if !self.layers.is_empty() && self.scalability.spatial > 1 {
             return Err("a layer of simulcast has no spatial layers of its own".to_owned());
         }
@@ -243,8 +287,17 @@ pub enum Source {
     Audio(AudioSource),
     /// Pictures.
     Video(VideoSource),
-    /// The user's own clip, of either kind.
-    File(Arc<Clip>),
+    /// The user's own clips, of either kind.
+    File(FileSource),
+}
+
+/// A clip, or one for each simulcast layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileSource {
+    /// The only one, or those of the layers, the smallest picture first.
+    pub clips: Vec<Arc<Clip>>,
+    /// Simulcast layers, the smallest picture first; empty for one stream.
+    pub layers: Vec<LayerPlan>,
 }
 
 /// Sound.

@@ -3,7 +3,7 @@
 //! The grid begins within one frame interval of the start, where the seed says, so that participants who join together
 //! do not send together. A frame is due on the grid, however late it is asked for.
 
-use super::described::Describer;
+use super::described::{Describer, LONG_FORM};
 use super::encoder::{Frame, Identity};
 use super::keyframes::Keyframes;
 use super::packetise::Packetiser;
@@ -20,9 +20,6 @@ use std::sync::Arc;
 
 /// What an encoder keeps sending at, however little the network says it can take (libwebrtc's minimum bitrate).
 pub const LOWEST_TARGET: Bitrate = Bitrate::from_kbps(30);
-
-/// Header extensions in their two-byte form take so many bytes more than in their one-byte form, at most.
-const LONG_FORM: usize = 8;
 
 pub(super) struct Video {
     identity: Identity,

@@ -17,7 +17,6 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
     let repeats = matches!(&media.source, Source::Audio(audio) if audio.red > 0);
     let codec = codec_parameters(media.codec);
     let codec = if repeats { with_red(codec) } else { codec };
-    let described = matches!(&media.source, Source::Video(video) if video.dependency_descriptor);
     let (ssrcs, rtx_ssrcs) = (seed.indexed("ssrc", index as u64), seed.indexed("rtx ssrc", index as u64));
     let sources = |ssrcs: &Seed, rtx_ssrcs: &Seed| {
         let ssrc = ssrc(ssrcs);
@@ -36,7 +35,7 @@ pub fn offer(media: &MediaPlan, index: usize, cname: &str, seed: &Seed) -> SendP
     let first = layers.first().map(|layer| (layer.ssrc, layer.rtx_ssrc));
     let (ssrc, rtx_ssrc) = first.unwrap_or_else(|| sources(&ssrcs, &rtx_ssrcs));
     let named = if layers.is_empty() { extensions(media.kind()) } else { layered_extensions() };
-    let more = [described.then(descriptor_extension), media.is_captured().then(capture_extension)];
+    let more = [media.is_described().then(descriptor_extension), media.is_captured().then(capture_extension)];
     SendParameters {
         media: media.name.clone(),
         mid: index.to_string(),

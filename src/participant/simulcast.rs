@@ -17,15 +17,28 @@ pub struct Simulcast {
     allocator: Allocator,
     target: Bitrate,
     wanted: Vec<bool>,
+    /// Its layers are clips that stay at the same frame.
+    keeps_step: bool,
 }
 
 impl Simulcast {
-    /// All layers with all that they may have.
+    /// All layers with all that they may have. Where they are to keep step, a keyframe of one is a keyframe of all.
     #[must_use]
-    pub fn new(media: u16, publications: std::ops::Range<usize>, layers: &[LayerPlan]) -> Self {
+    pub fn new(media: u16, publications: std::ops::Range<usize>, layers: &[LayerPlan], keeps_step: bool) -> Self {
         let allocator = Allocator::new(layers);
         let target = allocator.sum();
-        Self { media, publications, allocator, target, wanted: vec![true; layers.len()] }
+        Self { media, publications, allocator, target, wanted: vec![true; layers.len()], keeps_step }
+    }
+
+    /// Whether a keyframe of one layer is a keyframe of all.
+    #[must_use]
+    pub const fn keeps_step(&self) -> bool {
+        self.keeps_step
+    }
+
+    /// A receiver of any layer lost the picture: all of them are asked.
+    pub fn request_keyframe(&self, now: Instant, publications: &mut [Publication]) {
+        publications[self.publications.clone()].iter_mut().for_each(|one| one.request_keyframe(now));
     }
 
     /// Index of the media in the plan.
@@ -60,9 +73,15 @@ impl Simulcast {
     }
 
     fn allot(&mut self, now: Instant, publications: &mut [Publication]) {
+        let before = self.allocator.sent().to_vec();
         let rates = self.allocator.allot(self.target, &self.wanted);
+        let comes_back = |(index, rate): (usize, &Option<Bitrate>)| rate.is_some() && before.get(index) == Some(&false);
+        let back = rates.iter().enumerate().any(comes_back);
         for (publication, rate) in publications[self.publications.clone()].iter_mut().zip(rates) {
             publication.allot(now, rate);
+        }
+        if back && self.keeps_step {
+            self.request_keyframe(now, publications);
         }
     }
 }

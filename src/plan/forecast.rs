@@ -148,7 +148,7 @@ impl Load {
                 let bytes = payload / 8.0 / full;
                 return Self { packets, bits: packets * (bytes + PACKET_OVERHEAD) * 8.0 };
             }
-            Source::File(clip) => clip.packets_a_second(),
+            Source::File(file) => file.clip().packets_a_second(),
             Source::Video(video) if video.silent => return Self::default(),
             Source::Video(video) => {
                 let frame = payload / 8.0 / video.fps;

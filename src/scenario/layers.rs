@@ -84,13 +84,21 @@ fn scalability(layers: &Section<'_>, codec: Codec) -> Option<Scalability> {
     None
 }
 
-fn simulcast(layers: &Section<'_>, codec: Codec, (width, height): (u32, u32)) -> Option<Layers> {
-    if !matches!(codec, Codec::Vp8 | Codec::H264) {
+/// Whether simulcast of the codec can be switched; it is refused where not.
+pub(crate) fn is_switched(layers: &Section<'_>, codec: Codec) -> bool {
+    let built = matches!(codec, Codec::Vp8 | Codec::H264);
+    if !built {
         let message = format!(
             "simulcast of {} is not built: an SFU that switches between its streams rewrites them",
             codec.name()
         );
         layers.fail("mode", message, "write codec = \"vp8\" or \"h264\", or mode = \"svc\"");
+    }
+    built
+}
+
+fn simulcast(layers: &Section<'_>, codec: Codec, (width, height): (u32, u32)) -> Option<Layers> {
+    if !is_switched(layers, codec) {
         return None;
     }
     layers.missing("rids", "write rids = [\"q\", \"h\", \"f\"]");
@@ -129,7 +137,7 @@ fn simulcast(layers: &Section<'_>, codec: Codec, (width, height): (u32, u32)) ->
 }
 
 /// The names that both header extension and servers take (RFC 8852 §3.3: letters and digits).
-fn is_rid(rid: &str) -> bool {
+pub(crate) fn is_rid(rid: &str) -> bool {
     (1..=8).contains(&rid.len()) && rid.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Read straight into [`MediaPlan`]s. What an encoder could not do (a packet too small for its stamp) is refused here.
 
-mod clip;
+pub(crate) mod clip;
 
 use super::Files;
 use super::document::Table;
@@ -45,8 +45,8 @@ pub(crate) static VIDEO: Shape = Shape {
 };
 pub(crate) static FILE: Shape = Shape {
     name: "Media.file",
-    keys: &["kind", "codec", "file", "size", "fps"],
-    refused: &[("layers", "clips as layers (`layers`) are not built yet: a clip is one layer")],
+    keys: &["kind", "codec", "file", "size", "fps", "layers", "dependency_descriptor"],
+    refused: &[],
 };
 pub(crate) static NEITHER: Shape = Shape {
     name: "",

@@ -30,6 +30,10 @@ fn environment(name: &str) -> Option<String> {
 fn files(name: &str) -> Result<Vec<u8>, Unreadable> {
     let text = match name {
         "media/clip.ivf" => return Ok(include_bytes!("../../scenarios/media/clip.ivf").to_vec()),
+        "media/low.ivf" => return Ok(include_bytes!("../../scenarios/media/low.ivf").to_vec()),
+        "media/clip-vp9.ivf" => return Ok(include_bytes!("../../scenarios/media/clip-vp9.ivf").to_vec()),
+        "media/clip-av1.ivf" => return Ok(include_bytes!("../../scenarios/media/clip-av1.ivf").to_vec()),
+        "media/low.h264" => return Ok(include_bytes!("../../scenarios/media/low.h264").to_vec()),
         "media/clip.h264" => return Ok(include_bytes!("../../scenarios/media/clip.h264").to_vec()),
         "media/clip.opus" => return Ok(include_bytes!("../../scenarios/media/clip.opus").to_vec()),
         "nothing" => return Ok(Vec::new()),
@@ -47,6 +51,11 @@ fn files(name: &str) -> Result<Vec<u8>, Unreadable> {
 pub(super) fn read_with(text: &str, set: &[&str]) -> Result<(Scenario, plan::Plan), Vec<ScenarioError>> {
     let set: Vec<String> = set.iter().map(|&set| set.to_owned()).collect();
     plan::load("s.toml", text, &Settings { set: &set, seed: None, environment: &environment, files: &files }, None)
+}
+
+/// The same beside files of one's own.
+pub(super) fn read_beside(text: &str, files: super::Files<'_>) -> Result<(Scenario, plan::Plan), Vec<ScenarioError>> {
+    plan::load("s.toml", text, &Settings { set: &[], seed: None, environment: &environment, files }, None)
 }
 
 pub(super) fn read(text: &str) -> Scenario {

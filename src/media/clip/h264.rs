@@ -4,10 +4,10 @@
 //! where they fit. Decoders skip the SEI (user_data_unregistered, D.1.6). What is no picture in the clip (delimiters, its
 //! own SEI, filler) is left out.
 
-use super::{Refused, Unit, pieces, refused};
+use super::{Parsed, Refused, Unit, pieces, refused};
 use crate::clock::Duration;
 use crate::container::annexb;
-use crate::media::payload::{MAX_PAYLOAD, frame_crc_update};
+use crate::media::payload::frame_crc_update;
 use crate::media::stamp::{SEARCH_LEN, STAMP_LEN, Stamp};
 use crate::rtp::h264::{self, FRAGMENT_PREFIX_LEN, IDR, PPS, SLICE, SPS, headers};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ struct Picture<'a> {
     slices: Vec<&'a [u8]>,
 }
 
-/// Size and pictures; each lasts as `fps` says.
-pub(super) fn parse(file: &[u8], fps: f64) -> Result<((u32, u32), Vec<Unit>), Refused> {
+/// Size and pictures, in packets of at most `most(keyframe)` bytes; each lasts as `fps` says.
+pub(super) fn parse(file: &[u8], fps: f64, most: impl Fn(bool) -> usize) -> Result<Parsed, Refused> {
     let mut sets = Sets::default();
     let mut pictures: Vec<Picture<'_>> = Vec::new();
     for nal in annexb::nals(file) {
@@ -45,7 +45,8 @@ pub(super) fn parse(file: &[u8], fps: f64) -> Result<((u32, u32), Vec<Unit>), Re
         return Err(refused("has no picture parameter set", HELP));
     }
     let lasts = |index: usize| at(index + 1, fps) - at(index, fps);
-    let units = pictures.iter().enumerate().map(|(index, picture)| unit(picture, &sets, lasts(index)));
+    let unit = |(index, picture): (usize, &Picture<'_>)| unit(picture, &sets, lasts(index), most(picture.keyframe));
+    let units = pictures.iter().enumerate().map(unit);
     Ok((size, units.collect::<Result<_, _>>()?))
 }
 
@@ -108,17 +109,17 @@ fn take_slice<'a>(nal: &'a [u8], keyframe: bool, pictures: &mut Vec<Picture<'a>>
     Ok(())
 }
 
-fn unit(picture: &Picture<'_>, sets: &Sets<'_>, lasts: Duration) -> Result<Unit, Refused> {
+fn unit(picture: &Picture<'_>, sets: &Sets<'_>, lasts: Duration, most: usize) -> Result<Unit, Refused> {
     let sei = sei();
     let mut first: Vec<&[u8]> = if picture.keyframe { sets.all().collect() } else { Vec::new() };
     first.push(&sei);
     let mut payloads = Vec::new();
     let with_slices = [&first[..], &picture.slices[..]].concat();
-    if aggregate_len(&with_slices) <= MAX_PAYLOAD {
+    if aggregate_len(&with_slices) <= most {
         payloads.push(aggregate(&with_slices));
     } else {
         payloads.push(aggregate(&first));
-        picture.slices.iter().for_each(|slice| cut(slice, &mut payloads));
+        picture.slices.iter().for_each(|slice| cut(slice, most, &mut payloads));
     }
     let before: usize = first[..first.len() - 1].iter().map(|nal| nal.len() + 2).sum();
     let at = 1 + before + 2 + headers::sei_prefix_len(STAMP_LEN);
@@ -158,11 +159,11 @@ fn aggregate(nals: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A slice as one packet, or in fragments.
-fn cut(slice: &[u8], payloads: &mut Vec<Vec<u8>>) {
-    if slice.len() <= MAX_PAYLOAD {
+fn cut(slice: &[u8], most: usize, payloads: &mut Vec<Vec<u8>>) {
+    if slice.len() <= most {
         return payloads.push(slice.to_vec());
     }
-    let pieces = pieces(&slice[1..], MAX_PAYLOAD - FRAGMENT_PREFIX_LEN);
+    let pieces = pieces(&slice[1..], most - FRAGMENT_PREFIX_LEN);
     let last = pieces.len() - 1;
     payloads.extend(
         pieces

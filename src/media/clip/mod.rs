@@ -1,18 +1,29 @@
 //! A user's own clip: read whole before the run, cut into packets once, played in a loop by whoever publishes it.
 //!
-//! Payload formats are those of the synthetic media (RFC 7741, RFC 6184, RFC 7587), the payload is the clip's. Nothing is
-//! encoded, so a clip has one rate, and its keyframes are where they are (`player`). What a publisher without an encoder
-//! cannot send as WebRTC has it is refused here, with what to do about it.
+//! Payload formats are those of the synthetic media (RFC 7741, RFC 9628, RFC 6184, AV1's, RFC 7587), the payload is the
+//! clip's. Nothing is encoded, so a clip has one rate, and its keyframes are where they are (`player`). What a publisher
+//! without an encoder cannot send as WebRTC has it is refused here, with what to do about it. Several clips of one film are
+//! its simulcast layers where they keep step: the same frames at the same times, the same ones of them keyframes.
 
+mod av1;
 mod h264;
 mod opus;
+mod pictures;
 pub(super) mod player;
 mod vp8;
+mod vp9;
 
+use super::described::{Describer, LONG_FORM};
+use super::payload::MAX_PAYLOAD;
+use super::scalability::Scalability;
 use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::units::Bitrate;
 use std::sync::Arc;
+
+const WHOLE: &str = "write it again, to its end";
+/// The size of a clip's pictures, and they themselves.
+type Parsed = ((u32, u32), Vec<Unit>);
 
 /// Why a clip cannot be played.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +43,7 @@ fn refused(sentence: impl Into<String>, help: impl Into<String>) -> Refused {
 pub struct Clip {
     codec: Codec,
     size: Option<(u32, u32)>,
+    described: bool,
     units: Vec<Unit>,
 }
 
@@ -58,20 +70,25 @@ const GAPS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Dura
 
 impl Clip {
     /// Reads the bytes of a file; `fps` is the rate of pictures in a byte stream (H.264), which has no times of its own.
+    /// Packets of pictures keep room for a dependency descriptor where they are to be `described`.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(codec: Codec, file: &[u8], fps: f64) -> Result<Self, Refused> {
-        let (size, units) = match codec {
-            Codec::Vp8 => vp8::parse(file).map(|(size, units)| (Some(size), units))?,
-            Codec::H264 => h264::parse(file, fps).map(|(size, units)| (Some(size), units))?,
-            Codec::Opus => (None, opus::parse(file)?),
-            Codec::Vp9 | Codec::Av1 => {
-                let sentence = format!("is to hold {}, and clips of it are not built yet", codec.name());
-                return Err(refused(sentence, "encode it as VP8 or H.264"));
-            }
+    pub fn parse(codec: Codec, file: &[u8], fps: f64, described: bool) -> Result<Self, Refused> {
+        let structure = if described { describer((1, 1), 0).structure().len() + LONG_FORM } else { 0 };
+        let most = |keyframe: bool| if keyframe { MAX_PAYLOAD - structure } else { MAX_PAYLOAD };
+        let pictures = match codec {
+            Codec::Vp8 => Some(vp8::parse(file, most)?),
+            Codec::Vp9 => Some(vp9::parse(file, most)?),
+            Codec::H264 => Some(h264::parse(file, fps, most)?),
+            Codec::Av1 => Some(av1::parse(file, most)?),
+            Codec::Opus => None,
         };
-        let clip = Self { codec, size, units };
+        let described = described && pictures.is_some();
+        let clip = match pictures {
+            Some((size, units)) => Self { codec, size: Some(size), described, units },
+            None => Self { codec, size: None, described, units: opus::parse(file)? },
+        };
         if clip.units.is_empty() {
             return Err(refused("holds no frame", "name a clip that was written to its end"));
         }
@@ -132,6 +149,34 @@ impl Clip {
         self.codec == Codec::H264
     }
 
+    /// Whether its packets carry the dependency descriptor, where that is negotiated.
+    #[must_use]
+    pub const fn is_described(&self) -> bool {
+        self.described
+    }
+
+    /// Whether the two keep step as layers of one film do, so that a viewer of the one can go on with the other: the same
+    /// frames at the same times, the same ones of them keyframes.
+    ///
+    /// # Errors
+    /// How they differ, in words that follow "the two".
+    pub fn keeps_step(&self, other: &Self) -> Result<(), String> {
+        if self.units.len() != other.units.len() {
+            return Err(format!("have {} and {} frames", self.units.len(), other.units.len()));
+        }
+        let pairs = || self.units.iter().zip(&other.units).enumerate();
+        if let Some((index, (one, two))) = pairs().find(|(_, (one, two))| one.lasts != two.lasts) {
+            let (lasts, other) = (one.lasts, two.lasts);
+            return Err(format!(
+                "differ in their rate: frame {index} lasts {lasts:?} in the one and {other:?} in the other"
+            ));
+        }
+        match pairs().find(|(_, (one, two))| one.keyframe != two.keyframe) {
+            Some((index, _)) => Err(format!("differ in their keyframes: frame {index} is one in only one of them")),
+            None => Ok(()),
+        }
+    }
+
     fn is_video(&self) -> bool {
         self.codec.kind() == MediaKind::Video
     }
@@ -147,6 +192,11 @@ impl std::fmt::Debug for Clip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Clip({:?}, {} frames in {:?})", self.codec, self.units.len(), self.length())
     }
+}
+
+/// What describes pictures of this size, each of which needs the one before it; the first has the number `number`.
+fn describer((width, height): (u32, u32), number: u16) -> Describer {
+    Describer::new(Scalability::NONE, width, height, number)
 }
 
 /// Pieces of nearly equal length, none longer than `most`, of bytes that are not empty.

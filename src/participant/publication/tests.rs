@@ -5,7 +5,9 @@ use crate::clock::{Duration, Instant};
 use crate::conference::Codec;
 use crate::media::clip::Clip;
 use crate::media::scalability::Scalability;
-use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, VideoSource, has_spatial_layers};
+use crate::media::source::{
+    AudioSource, FileSource, FrameModel, MediaPlan, RateControl, Source, VideoSource, has_spatial_layers,
+};
 use crate::media::{Encoder, Identity};
 use crate::participant::offer::offer;
 use crate::rtp::header::View;
@@ -45,8 +47,9 @@ fn clip(codec: Codec) -> MediaPlan {
         Codec::Opus => include_bytes!("../../../scenarios/media/clip.opus"),
         _ => include_bytes!("../../../scenarios/media/clip.ivf"),
     };
-    let clip = Clip::parse(codec, file, 15.0).expect("it ships");
-    MediaPlan { name: "clip".into(), codec, bitrate: clip.bitrate(), source: Source::File(Arc::new(clip)) }
+    let clip = Clip::parse(codec, file, 15.0, false).expect("it ships");
+    let bitrate = clip.bitrate();
+    MediaPlan { name: "clip".into(), codec, bitrate, source: Source::File(FileSource::one(Arc::new(clip))) }
 }
 
 /// A publication that begins at second 1: its first frame is due somewhere within the first frame interval.

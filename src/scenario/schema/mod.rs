@@ -112,6 +112,7 @@ mod tests {
             &media::AUDIO,
             &media::VIDEO,
             &media::FILE,
+            &media::clip::LAYERS,
             &media::TALK,
             &media::FRAME_MODEL,
             &layers::SIMULCAST,

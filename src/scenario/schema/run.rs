@@ -260,17 +260,39 @@ pub enum Media {
     },
     /// A clip of one's own, played in a loop.
     File {
-        /// What the file holds: an IVF of VP8, a byte stream (Annex B) of H.264, an Ogg of Opus.
-        #[schemars(extend("enum" = ["vp8", "h264", "opus"]))]
+        /// What the file holds: an IVF of VP8, VP9 or AV1, a byte stream (Annex B) of H.264, an Ogg of Opus.
+        #[schemars(extend("enum" = ["vp8", "vp9", "h264", "av1", "opus"]))]
         codec: String,
-        /// The file, relative to the scenario, of at most 16 MiB.
-        file: String,
-        /// What the clip's pictures must measure; another size is refused.
+        /// The file, relative to the scenario, of at most 16 MiB; must not be there with `layers`, and must be there
+        /// without.
+        file: Option<String>,
+        /// What the clip's pictures must measure (those of the largest layer); another size is refused.
         size: Option<String>,
         /// Frames a second: required for H.264, which has no times of its own; otherwise what the clip must have.
         #[schemars(range(min = 0.5, max = 120.0))]
         fps: Option<f64>,
+        /// Simulcast layers, a file each, of VP8 or H.264.
+        layers: Option<FileLayers>,
+        /// Whether packets carry the dependency descriptor in their headers, where the SFU takes it: true for AV1, false
+        /// for the others unless it is written.
+        dependency_descriptor: Option<bool>,
     },
+}
+
+/// Layers of a clip.
+#[derive(JsonSchema, Debug)]
+#[schemars(deny_unknown_fields)]
+pub struct FileLayers {
+    /// A stream a layer (RFC 8853).
+    #[schemars(extend("enum" = ["simulcast"]))]
+    pub mode: String,
+    /// Names of 1 to 3 layers, the smallest picture first.
+    #[schemars(length(min = 1, max = 3))]
+    pub rids: Vec<String>,
+    /// The file of each, relative to the scenario: from the smallest picture and rate to the largest, with the same
+    /// frames at the same times, and keyframes in the same places.
+    #[schemars(length(min = 1, max = 3))]
+    pub files: Vec<String>,
 }
 
 /// Layers of a video.
