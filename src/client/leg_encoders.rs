@@ -4,6 +4,7 @@ use super::leg::Leg;
 use super::turn::Turn;
 use crate::clock::Instant;
 use crate::conference::{SendLayer, SendParameters};
+use crate::media::source::Sending;
 use crate::media::{Encoder, Identity, LayerPlan, MediaPlan};
 use crate::metrics::catalog::Metric;
 use crate::participant::{Publication, Simulcast};
@@ -25,7 +26,7 @@ impl Leg {
             let refused = plan.layers().len().saturating_sub(layers.len());
             if plan.layers().is_empty() {
                 let encoder = Encoder::seated(plan, identity, me.seat.as_ref(), &seed, turn.now);
-                self.start_one(media, parameters, encoder, &seed, tag, turn.now);
+                self.start_one((media, plan.sending), parameters, encoder, &seed, tag, turn.now);
                 continue;
             }
             if layers.is_empty() {
@@ -33,7 +34,8 @@ impl Leg {
                 let top = plan.layers().len() - 1;
                 turn.count(Metric::VideoLayersRefused, Some(media), turn.now, top as u64);
                 let encoder = Encoder::of_layer(plan, top as u8, identity, &seed, turn.now);
-                self.start_one(media, parameters, encoder, &seed.indexed("layer", top as u64), tag, turn.now);
+                let seed = seed.indexed("layer", top as u64);
+                self.start_one((media, plan.sending), parameters, encoder, &seed, tag, turn.now);
                 continue;
             }
             if refused > 0 {
@@ -63,7 +65,8 @@ impl Leg {
                 layers: Vec::new(),
                 ..parameters.clone()
             };
-            self.start_one(media, own, encoder, &seed.indexed("layer", u64::from(*layer)), tag, turn.now);
+            let seed = seed.indexed("layer", u64::from(*layer));
+            self.start_one((media, plan.sending), own, encoder, &seed, tag, turn.now);
             let publication = self.publications.pop().expect("just published");
             self.publications.push(publication.as_layer(&accepted.rid));
         }
@@ -74,7 +77,7 @@ impl Leg {
 
     fn start_one(
         &mut self,
-        media: u16,
+        (media, sending): (u16, Sending),
         parameters: SendParameters,
         encoder: Encoder,
         seed: &Seed,
@@ -87,7 +90,7 @@ impl Leg {
             // What one publishes and what one receives is reported under one SSRC, as browsers do.
             self.received.sender = parameters.ssrc;
         }
-        let mut publication = Publication::new(index, parameters, encoder, seed, tag, now);
+        let mut publication = Publication::new(index, parameters, encoder, seed, tag, now).sent_as(sending);
         publication.set_muted(now, self.muted.contains(&media));
         self.publications.push(publication);
     }

@@ -15,7 +15,7 @@ use crate::participant::subscriber::{self, Arrived, Expect, First, Opening, Scal
 use crate::qos::integrity::Origin;
 use crate::rtp::extension::{ExtensionKind, ExtensionMap};
 use crate::rtp::header::View;
-use crate::rtp::rtcp::ReportBlock;
+use crate::rtp::rtcp::{ReportBlock, SenderInfo};
 use crate::rtp::rtx;
 use crate::rtp::srtp::{OpenError, Session, Skipped};
 use rustc_hash::FxHashMap;
@@ -346,10 +346,21 @@ impl Received {
         transport
     }
 
-    /// A sender report about one of our streams.
-    pub fn handle_sender_report(&mut self, received: Instant, ssrc: u32, ntp_middle: u32) {
-        if let Some(&(index, false)) = self.by_ssrc.get(&ssrc) {
-            self.streams[usize::from(index)].stream.handle_sender_report(ntp_middle, received);
+    /// A sender report about one of our streams; one of a picture is the time to hold that against its sound.
+    pub fn handle_sender_report(&mut self, turn: &mut Turn<'_>, received: Instant, ssrc: u32, info: &SenderInfo) {
+        let Some(&(index, false)) = self.by_ssrc.get(&ssrc) else { return };
+        let index = usize::from(index);
+        self.streams[index].stream.handle_sender_report(info, received);
+        let Incoming { publisher, parameters, .. } = &self.streams[index];
+        if parameters.kind != MediaKind::Video || publisher.is_none() {
+            return;
+        }
+        let is_sound = |one: &&Incoming| !one.ended && one.parameters.kind == MediaKind::Audio;
+        let sound = self.streams.iter().filter(is_sound).find(|one| one.publisher == *publisher);
+        if let Some(timeline) = sound.map(|one| one.stream.timeline()) {
+            let incoming = &mut self.streams[index];
+            incoming.stream.note_skew(received, &timeline);
+            drain_stream(turn, incoming, self.sender, &mut self.rtcp, &mut self.firsts);
         }
     }
 

@@ -272,7 +272,7 @@ impl Leg {
     fn handle_report(&mut self, turn: &mut Turn<'_>, received: Instant, packet: Packet<'_>) {
         match packet {
             Packet::SenderReport { ssrc, info, reports } => {
-                self.received.handle_sender_report(received, ssrc, info.ntp.middle());
+                self.received.handle_sender_report(turn, received, ssrc, &info);
                 self.handle_blocks(turn, received, reports);
             }
             Packet::ReceiverReport { reports, .. } => self.handle_blocks(turn, received, reports),

@@ -2,7 +2,7 @@ use super::*;
 use crate::clock::Duration;
 use crate::container::{annexb, ivf, ogg};
 use crate::media::scalability::Scalability;
-use crate::media::source::{AudioSource, FrameModel, RateControl, Source, VideoSource};
+use crate::media::source::{AudioSource, FrameModel, RateControl, Sending, Source, VideoSource};
 use crate::media::{Encoder, Frame, Identity, MediaPlan};
 use crate::rtp::vp8;
 use crate::seed::Seed;
@@ -29,7 +29,7 @@ fn frames(codec: Codec) -> Vec<(i64, Vec<Vec<u8>>)> {
         }),
     };
     let bitrate = Bitrate::from_kbps(if codec == Codec::Opus { 32 } else { 800 });
-    let plan = MediaPlan { name: "one".to_owned(), codec, bitrate, source };
+    let plan = MediaPlan { name: "one".to_owned(), codec, bitrate, sending: Sending::default(), source };
     let identity = Identity { publisher: 0, room: 0, media: 0 };
     let mut encoder = Encoder::new(&plan, identity, &Seed::new(3), Instant::ZERO);
     encoder.handle_timeout(Instant::from_secs(1));

@@ -87,6 +87,8 @@ impl Audio {
         if let Some(seat) = seat {
             talking.take_seat(seat);
         }
+        let clock_rate = plan.codec.clock_rate();
+        let base = plan.sending.rtp_time(seed.child("rtp time").bits() as u32, clock_rate);
         let mut audio = Self {
             identity,
             bitrate: plan.bitrate,
@@ -107,7 +109,7 @@ impl Audio {
             number: 0,
             now: None,
             muted: false,
-            clock: RtpClock::new(start, seed.child("rtp time").bits() as u32, plan.codec.clock_rate()),
+            clock: RtpClock::new(start, base, clock_rate),
             talking,
             levels: seed.child("levels").rng(),
         };

@@ -23,8 +23,31 @@ pub struct MediaPlan {
     pub codec: Codec,
     /// Target bitrate of the codec's output, headers not counted.
     pub bitrate: Bitrate,
+    /// How it is sent.
+    pub sending: Sending,
     /// What depends on the kind.
     pub source: Source,
+}
+
+/// How frames leave their encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// How long after its capture.
+    pub encode_delay: Duration,
+    /// Whether every number that a stream counts in begins just before it wraps; else where luck has it.
+    pub near_wrap: bool,
+}
+
+impl Sending {
+    /// Where sequence numbers begin near their wrap.
+    pub const SEQUENCE: u64 = 65_530;
+    /// Where picture ids do, and TL0PICIDX in the bits above.
+    pub(super) const PICTURE: u64 = 32_760 | 250 << 16;
+
+    /// Where RTP time begins: 3 s before its wrap, so that streams run when it comes; else where `luck` has it.
+    pub(super) const fn rtp_time(self, luck: u32, clock_rate: u32) -> u32 {
+        if self.near_wrap { 0u32.wrapping_sub(3 * clock_rate) } else { luck }
+    }
 }
 
 impl MediaPlan {
@@ -392,13 +415,27 @@ mod tests {
         };
         change(&mut source);
         let bitrate = Bitrate::from_kbps(kbps);
-        MediaPlan { name: "camera".to_owned(), codec, bitrate, source: Source::Video(source) }.check()
+        MediaPlan {
+            name: "camera".to_owned(),
+            codec,
+            bitrate,
+            sending: Sending::default(),
+            source: Source::Video(source),
+        }
+        .check()
     }
 
     fn audio(codec: Codec, kbps: u64, ptime: u64, talk: Option<Talk>) -> Result<(), String> {
         let source =
             Source::Audio(AudioSource { ptime: Duration::from_millis(ptime), dtx: true, fec: false, red: 0, talk });
-        MediaPlan { name: "mic".to_owned(), codec, bitrate: Bitrate::from_kbps(kbps), source }.check()
+        MediaPlan {
+            name: "mic".to_owned(),
+            codec,
+            bitrate: Bitrate::from_kbps(kbps),
+            sending: Sending::default(),
+            source,
+        }
+        .check()
     }
 
     #[test]

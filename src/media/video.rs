@@ -10,7 +10,7 @@ use super::packetise::Packetiser;
 use super::rtp_clock::RtpClock;
 use super::scalability::Scalability;
 use super::sizes::Sizes;
-use super::source::{MediaPlan, RateControl, VideoSource};
+use super::source::{MediaPlan, RateControl, Sending, VideoSource};
 use super::stamp::Stamp;
 use crate::clock::{Duration, Instant};
 use crate::dist;
@@ -63,7 +63,9 @@ impl Video {
         let own = layer.map(|layer| seed.indexed("layer", u64::from(layer)));
         let seed = own.as_ref().unwrap_or(seed);
         let lowest = LOWEST_TARGET.max(source.smallest_bitrate()).min(plan.bitrate);
-        let luck = seed.child("picture id").bits();
+        let luck = if plan.sending.near_wrap { Sending::PICTURE } else { seed.child("picture id").bits() };
+        let clock_rate = plan.codec.clock_rate();
+        let base = plan.sending.rtp_time(seed.child("rtp time").bits() as u32, clock_rate);
         Self {
             identity,
             fps: source.fps,
@@ -80,7 +82,7 @@ impl Video {
             muted: false,
             paused: false,
             layer: layer.unwrap_or(0),
-            clock: RtpClock::new(start, seed.child("rtp time").bits() as u32, plan.codec.clock_rate()),
+            clock: RtpClock::new(start, base, clock_rate),
             keyframes: Keyframes::new(source.keyframe_interval),
             scalability: source.scalability,
             since_key: 0,

@@ -9,6 +9,7 @@ mod write;
 use super::cache::{Cache, Cached, Written};
 use crate::clock::{Duration, Instant};
 use crate::conference::SendParameters;
+use crate::media::source::Sending;
 use crate::media::{Encoder, Frame, PacketDescriptor, Payload};
 use crate::rtp::extension::{AudioLevel, ExtensionKind, ExtensionMap};
 use crate::rtp::ntp::Ntp;
@@ -89,8 +90,10 @@ pub struct Publication {
     packets: u32,
     octets: u32,
     next_report: Instant,
-    /// When the next frame is due.
+    /// When the next frame is due: `delay` after its capture.
     frame_due: Option<Instant>,
+    delay: Duration,
+    began: Instant,
     tag: usize,
     /// Under which its packets are sent: that of RED where they are in it.
     payload_type: u8,
@@ -170,6 +173,8 @@ impl Publication {
             octets: 0,
             next_report: now + REPORT_EVERY / 4,
             frame_due: encoder.poll_timeout(),
+            delay: Duration::ZERO,
+            began: now,
             structure: encoder
                 .structure()
                 .filter(|_| extensions.id(ExtensionKind::DependencyDescriptor).is_some())
@@ -184,6 +189,23 @@ impl Publication {
             payload_type: red.unwrap_or(parameters.codec.payload_type),
             parameters,
         }
+    }
+
+    /// The same sent in this way. Its encoder must be of the same plan.
+    #[must_use]
+    pub fn sent_as(mut self, sending: Sending) -> Self {
+        self.delay = sending.encode_delay;
+        self.note_due();
+        if sending.near_wrap {
+            self.sequence = Sending::SEQUENCE;
+            self.rtx.iter_mut().for_each(|rtx| rtx.sequence = Sending::SEQUENCE);
+        }
+        self
+    }
+
+    /// The capture that the encoder has come to at `now`.
+    fn capture(&self, now: Instant) -> Instant {
+        now.saturating_sub(self.delay).max(self.began)
     }
 
     /// The same as the simulcast layer of that name.
@@ -202,7 +224,7 @@ impl Publication {
     /// Sends with this rate from `now` on, within what is configured; with `None` not at all until the next call.
     pub fn allot(&mut self, now: Instant, rate: Option<Bitrate>) {
         if !self.stopped {
-            self.encoder.allot(now, rate);
+            self.encoder.allot(self.capture(now), rate);
             self.note_due();
         }
     }
@@ -221,11 +243,12 @@ impl Publication {
 
     /// The encoder is asked once after each change, not each time that anybody wants to know.
     fn note_due(&mut self) {
-        self.frame_due = if self.stopped { None } else { self.encoder.poll_timeout() };
+        let captured = if self.stopped { None } else { self.encoder.poll_timeout() };
+        self.frame_due = captured.map(|at| at + self.delay);
     }
 
-    /// Appends the packets of every frame that is due to `out`. `frame` is scratch space. `late` is told each frame's
-    /// due time.
+    /// Appends the packets of every frame that is due to `out`. `frame` is scratch space. `late` is told when each frame
+    /// was due to leave the encoder.
     pub fn produce(
         &mut self,
         now: Instant,
@@ -234,9 +257,9 @@ impl Publication {
         mut late: impl FnMut(Instant),
     ) -> Produced {
         let mut produced = Produced::default();
-        self.encoder.handle_timeout(now);
+        self.encoder.handle_timeout(self.capture(now));
         while self.encoder.poll_frame(frame) {
-            late(frame.due);
+            late(frame.due + self.delay);
             produced.frames += 1;
             produced.voiced += u64::from(frame.voice);
             let level = frame.audio_level.map(|level| AudioLevel { voice: frame.voice, below_overload: level });
@@ -358,7 +381,7 @@ impl Publication {
     /// It is muted from now on, or not any more. What was due before is made first.
     pub fn set_muted(&mut self, now: Instant, muted: bool) {
         if !self.stopped {
-            self.encoder.set_muted(now, muted);
+            self.encoder.set_muted(self.capture(now), muted);
             self.note_due();
         }
     }
@@ -406,13 +429,13 @@ impl Publication {
 
     /// A receiver lost the picture (PLI, FIR).
     pub fn request_keyframe(&mut self, now: Instant) {
-        self.encoder.request_keyframe(now);
+        self.encoder.request_keyframe(self.capture(now));
         self.note_due();
     }
 
     /// The receiver's estimate of what can be sent (REMB).
     pub fn set_remb(&mut self, now: Instant, rate: Bitrate) {
-        self.encoder.set_remb(now, rate);
+        self.encoder.set_remb(self.capture(now), rate);
         self.note_due();
     }
 
@@ -424,7 +447,7 @@ impl Publication {
 
     /// A congestion controller leaves this much for it.
     pub fn set_target(&mut self, now: Instant, rate: Bitrate) {
-        self.encoder.set_target(now, rate);
+        self.encoder.set_target(self.capture(now), rate);
         self.note_due();
     }
 

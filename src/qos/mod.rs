@@ -16,4 +16,5 @@ pub mod nack;
 pub mod references;
 pub mod rtt;
 pub mod sequence;
+pub mod sync;
 pub mod units;

@@ -12,13 +12,13 @@ use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::dist::Dist;
 use crate::media::scalability::Scalability;
-use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Source, Talk, VideoSource};
+use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Sending, Source, Talk, VideoSource};
 use crate::rtp::red;
 use crate::units::Bitrate;
 
 pub(crate) static AUDIO: Shape = Shape {
     name: "Media.audio",
-    keys: &["kind", "codec", "bitrate", "ptime", "dtx", "fec", "red", "talk"],
+    keys: &["kind", "codec", "bitrate", "ptime", "dtx", "fec", "red", "talk", "encode_delay", "numbers"],
     refused: &[],
 };
 pub(crate) static VIDEO: Shape = Shape {
@@ -37,6 +37,8 @@ pub(crate) static VIDEO: Shape = Shape {
         "flexible",
         "dependency_descriptor",
         "silent",
+        "encode_delay",
+        "numbers",
     ],
     refused: &[(
         "temporal",
@@ -45,7 +47,7 @@ pub(crate) static VIDEO: Shape = Shape {
 };
 pub(crate) static FILE: Shape = Shape {
     name: "Media.file",
-    keys: &["kind", "codec", "file", "size", "fps", "layers", "dependency_descriptor"],
+    keys: &["kind", "codec", "file", "size", "fps", "layers", "dependency_descriptor", "encode_delay"],
     refused: &[],
 };
 pub(crate) static NEITHER: Shape = Shape {
@@ -70,6 +72,8 @@ pub(crate) static NEITHER: Shape = Shape {
         "flexible",
         "dependency_descriptor",
         "file",
+        "encode_delay",
+        "numbers",
     ],
     refused: &[],
 };
@@ -105,18 +109,38 @@ fn read_one(name: String, section: &Section<'_>, files: Files<'_>) -> Option<Med
     section.missing("kind", "write kind = \"audio\", kind = \"video\" or kind = \"file\"");
     let later = [("data", "data channels are not built yet")];
     let kinds = [("audio", Kind::Audio), ("video", Kind::Video), ("file", Kind::File)];
-    Some(match section.choice("kind", &kinds, &later) {
+    let plan = match section.choice("kind", &kinds, &later) {
         Some(Kind::Audio) => read_audio(name, section),
         Some(Kind::Video) => read_video(name, section),
         Some(Kind::File) => clip::read(name, section, files),
         // The name still exists for whoever publishes it.
         None => unknown(name),
-    })
+    };
+    Some(MediaPlan { sending: sending(section), ..plan })
 }
+
+fn sending(section: &Section<'_>) -> Sending {
+    let encode_delay = section.duration("encode_delay").unwrap_or_default();
+    if encode_delay > LONGEST_ENCODING {
+        section.fail("encode_delay", "`encode_delay` is out of bounds", "write a duration up to \"2s\"");
+    }
+    let numbers = [("random", false), ("wrap", true)];
+    let near_wrap = section.has("numbers") && section.choice("numbers", &numbers, &[]).unwrap_or(false);
+    Sending { encode_delay, near_wrap }
+}
+
+/// No encoder of a call holds a frame for longer.
+const LONGEST_ENCODING: Duration = Duration::from_secs(2);
 
 /// Stands for media that could not be read, and was said so.
 fn unknown(name: String) -> MediaPlan {
-    MediaPlan { name, codec: Codec::Opus, bitrate: Bitrate::from_kbps(32), source: Source::Audio(PLAIN) }
+    MediaPlan {
+        name,
+        codec: Codec::Opus,
+        bitrate: Bitrate::from_kbps(32),
+        sending: Sending::default(),
+        source: Source::Audio(PLAIN),
+    }
 }
 
 const PLAIN: AudioSource = AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None };
@@ -135,6 +159,7 @@ fn read_audio(name: String, section: &Section<'_>) -> MediaPlan {
         name,
         codec: Codec::Opus,
         bitrate,
+        sending: Sending::default(),
         source: Source::Audio(AudioSource { ptime, dtx, fec, red, talk }),
     };
     checked(section, plan)
@@ -205,7 +230,7 @@ fn read_video(name: String, section: &Section<'_>) -> MediaPlan {
         layers: plans,
         silent: section.bool("silent").unwrap_or(false),
     };
-    checked(section, MediaPlan { name, codec, bitrate, source: Source::Video(source) })
+    checked(section, MediaPlan { name, codec, bitrate, sending: Sending::default(), source: Source::Video(source) })
 }
 
 /// What an encoder could not send as it is written is refused; `media` knows its limits.

@@ -4,6 +4,8 @@
 
 use super::section::{Section, Shape};
 use crate::clock::Duration;
+#[cfg(test)]
+use crate::conference::Defect;
 use crate::conference::LegKind;
 use std::fmt;
 
@@ -79,6 +81,9 @@ pub struct ReferencePlan {
     pub egress_seed: u64,
     /// What a packet costs a simulated SFU.
     pub service: ServicePlan,
+    /// What a test breaks in a simulated SFU.
+    #[cfg(test)]
+    pub defect: Option<Defect>,
 }
 
 /// What packets cost a simulated SFU: without a cost it forwards at once.
@@ -196,6 +201,8 @@ pub(crate) fn read(root: &Section<'_>, environment: Environment<'_>, seed: u64) 
             egress: section.text("egress", "write a built-in profile or \"FILE.toml#name\"").map(str::to_owned),
             egress_seed: seed,
             service: read_service(&section),
+            #[cfg(test)]
+            defect: None,
         }),
         Family::Room => AdapterPlan::Room { url: room_url(&section) },
         Family::WhipWhep => AdapterPlan::WhipWhep(WhipPlan {

@@ -127,6 +127,8 @@ impl Server {
                 ceiling: options.ceiling,
                 estimates: options.estimates,
                 seed: Seed::new(options.seed).indexed("worker", index as u64),
+                #[cfg(test)]
+                defect: None,
             };
             let rooms = Rooms::new(config, Arc::clone(&census));
             let faults = (options.egress.clone(), Misroute::new(options.misroute_every));

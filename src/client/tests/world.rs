@@ -110,6 +110,7 @@ impl World {
             ceiling: Bitrate::from_kbps(2_000),
             estimates: false,
             seed: Seed::new(5),
+            defect: None,
         };
         Self {
             now: Instant::ZERO,
@@ -182,6 +183,7 @@ impl World {
             ceiling: Bitrate::from_kbps(2_000),
             estimates: false,
             seed: Seed::new(6),
+            defect: None,
         };
         self.rooms = Rooms::new(config, Arc::new(Census::default()));
         self.legs.clear();

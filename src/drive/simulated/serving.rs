@@ -10,6 +10,8 @@ use super::service::Service;
 use super::timers::Timers;
 use crate::clock::{Duration, Instant};
 use crate::conference::Credentials;
+#[cfg(test)]
+use crate::conference::Defect;
 use crate::conference::protocol::{ClientMessage, PROTOCOL_VERSION, Refusal, ServerMessage};
 use crate::plan::target::ServicePlan;
 use crate::rtp::ntp::Ntp;
@@ -46,6 +48,9 @@ pub(super) struct Setup {
     pub estimates: bool,
     /// What packets cost it.
     pub service: ServicePlan,
+    /// What a test breaks in it.
+    #[cfg(test)]
+    pub defect: Option<Defect>,
 }
 
 /// A datagram on its way out of the SFU.
@@ -99,11 +104,11 @@ pub(super) struct Serving {
 impl Serving {
     /// Nobody is in it. `life` is how often it was started before: another one draws other numbers.
     pub fn new(setup: Setup, life: u64) -> Self {
-        let Setup { participants, seed, ntp_origin, estimates, service } = setup;
+        let Setup { participants, ntp_origin, service, .. } = setup;
         let legs = LEGS | life << LIFE_SHIFT;
         Self {
             maker: Maker::Own(own::Maker::new(Factory::Modelled, address::SFU, address::SFU, ntp_origin, legs)),
-            rooms: rooms(seed, life, estimates),
+            rooms: rooms(setup, life),
             legs: Vec::new(),
             timers: Timers::default(),
             routes: vec![Vec::new(); participants],
@@ -423,9 +428,15 @@ impl Serving {
     }
 }
 
-fn rooms(seed: Seed, life: u64, estimates: bool) -> Rooms {
-    let config =
-        RoomsConfig { limits: Limits::default(), ceiling: CEILING, estimates, seed: seed.indexed("life", life) };
+fn rooms(setup: Setup, life: u64) -> Rooms {
+    let config = RoomsConfig {
+        limits: Limits::default(),
+        ceiling: CEILING,
+        estimates: setup.estimates,
+        seed: setup.seed.indexed("life", life),
+        #[cfg(test)]
+        defect: setup.defect,
+    };
     Rooms::new(config, Arc::new(Census::default()))
 }
 

@@ -2,7 +2,10 @@
 
 mod codecs;
 mod congestion;
+mod crowd;
+mod defects;
 mod faults;
+mod lipsync;
 
 use super::*;
 use crate::metrics::catalog::Metric;

@@ -77,7 +77,18 @@ impl World {
             AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_) => (ServicePlan::default(), false),
         };
         let seed = Seed::new(plan.seed).child("simulated sfu").indexed("island", number);
-        let setup = Setup { participants: members.len(), seed, ntp_origin: shared.ntp_origin, estimates, service };
+        let setup = Setup {
+            participants: members.len(),
+            seed,
+            ntp_origin: shared.ntp_origin,
+            estimates,
+            service,
+            #[cfg(test)]
+            defect: match &plan.target.adapter {
+                AdapterPlan::Reference(reference) => reference.defect,
+                _ => None,
+            },
+        };
         let closed = Closed::of(plan);
         let told = members.iter().position(|member| Some(*member) == story_of);
         Self {

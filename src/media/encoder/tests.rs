@@ -4,7 +4,7 @@ use crate::conference::Codec;
 use crate::dist::Dist;
 use crate::media::payload::{MAX_PAYLOAD, frame_crc_update};
 use crate::media::scalability::Scalability;
-use crate::media::source::{AudioSource, FrameModel, RateControl, Talk, VideoSource};
+use crate::media::source::{AudioSource, FrameModel, RateControl, Sending, Talk, VideoSource};
 use crate::media::{Found, Stamp};
 use crate::rtp::{opus, vp8};
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ fn camera(codec: Codec, kbps: u64) -> MediaPlan {
         silent: false,
     };
     let bitrate = Bitrate::from_kbps(kbps);
-    MediaPlan { name: "camera".to_owned(), codec, bitrate, source: Source::Video(source) }
+    MediaPlan { name: "camera".to_owned(), codec, bitrate, sending: Sending::default(), source: Source::Video(source) }
 }
 
 fn with_video(mut plan: MediaPlan, change: impl FnOnce(&mut VideoSource)) -> MediaPlan {
@@ -49,7 +49,13 @@ fn microphone(kbps: u64, dtx: bool, talk: Option<(&str, &str)>) -> MediaPlan {
     let dist = |text| Dist::parse(text).unwrap();
     let talk = talk.map(|(on, off)| Talk { on: dist(on), off: dist(off) });
     let source = Source::Audio(AudioSource { ptime: ms(20), dtx, fec: false, red: 0, talk });
-    MediaPlan { name: "microphone".to_owned(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(kbps), source }
+    MediaPlan {
+        name: "microphone".to_owned(),
+        codec: Codec::Opus,
+        bitrate: Bitrate::from_kbps(kbps),
+        sending: Sending::default(),
+        source,
+    }
 }
 
 fn encoder(plan: &MediaPlan, seed: u64) -> Encoder {

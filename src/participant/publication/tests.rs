@@ -6,7 +6,7 @@ use crate::conference::Codec;
 use crate::media::clip::Clip;
 use crate::media::scalability::Scalability;
 use crate::media::source::{
-    AudioSource, FileSource, FrameModel, MediaPlan, RateControl, Source, VideoSource, has_spatial_layers,
+    AudioSource, FileSource, FrameModel, MediaPlan, RateControl, Sending, Source, VideoSource, has_spatial_layers,
 };
 use crate::media::{Encoder, Identity};
 use crate::participant::offer::offer;
@@ -32,12 +32,24 @@ fn video(codec: Codec) -> MediaPlan {
         layers: Vec::new(),
         silent: false,
     };
-    MediaPlan { name: "cam".into(), codec, bitrate: Bitrate::from_kbps(2_500), source: Source::Video(source) }
+    MediaPlan {
+        name: "cam".into(),
+        codec,
+        bitrate: Bitrate::from_kbps(2_500),
+        sending: Sending::default(),
+        source: Source::Video(source),
+    }
 }
 
 fn sound() -> MediaPlan {
     let source = AudioSource { ptime: Duration::from_millis(20), dtx: false, fec: false, red: 0, talk: None };
-    MediaPlan { name: "mic".into(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(64), source: Source::Audio(source) }
+    MediaPlan {
+        name: "mic".into(),
+        codec: Codec::Opus,
+        bitrate: Bitrate::from_kbps(64),
+        sending: Sending::default(),
+        source: Source::Audio(source),
+    }
 }
 
 /// One of the clips that ship.
@@ -49,7 +61,7 @@ fn clip(codec: Codec) -> MediaPlan {
     };
     let clip = Clip::parse(codec, file, 15.0, false).expect("it ships");
     let bitrate = clip.bitrate();
-    MediaPlan { name: "clip".into(), codec, bitrate, source: Source::File(FileSource::one(Arc::new(clip))) }
+    MediaPlan { name: "clip".into(), codec, bitrate, sending: Sending::default(), source: Source::File(FileSource::one(Arc::new(clip))) }
 }
 
 /// A publication that begins at second 1: its first frame is due somewhere within the first frame interval.

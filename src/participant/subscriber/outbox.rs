@@ -6,6 +6,7 @@ use crate::clock::Instant;
 use crate::dump::Track;
 use crate::metrics::catalog::Metric;
 use crate::qos::frames::Frame;
+use crate::qos::sync::Timeline;
 use std::collections::VecDeque;
 
 /// Outputs that there is room for when nothing happens: as many as the last packet of a frame may cause.
@@ -24,6 +25,8 @@ pub struct Outbox {
     pub newest: Option<Instant>,
     /// When the frame of the packet at hand was due, as its header says where its payload cannot.
     pub captured: Option<Instant>,
+    /// Its RTP time on its publisher's clock and on ours.
+    pub timeline: Timeline,
     /// Where its frames are written, of one who dumps what it receives.
     pub track: Option<Box<Track>>,
 }

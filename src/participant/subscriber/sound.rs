@@ -73,6 +73,7 @@ impl Sound {
             self.stamped = Some((stamp.due, arrived.rtp_time));
         }
         if in_time {
+            out.timeline.handle_frame(arrived.rtp_time, received);
             out.delivered(self.due(arrived), received);
             self.concealment.handle_unit(received, number, arrived.rtp_time, arrived.rtx);
         } else {

@@ -2,6 +2,7 @@
 
 mod redundancy;
 mod stamps;
+mod sync;
 
 use super::outbox::Outbox;
 use super::output::{Arrived, Expect, First, Interval, Output, Request, Scalar};
@@ -18,8 +19,9 @@ use crate::qos::jitter::Jitter;
 use crate::qos::nack::{Missing, Settled};
 use crate::qos::rtt::Echo;
 use crate::qos::sequence::{Arrival, Arrivals};
+use crate::qos::sync::Timeline;
 use crate::rtp::header::Header;
-use crate::rtp::rtcp::ReportBlock;
+use crate::rtp::rtcp::{ReportBlock, SenderInfo};
 
 const SECOND: u64 = 1_000_000_000;
 /// What counts per second is handed out within this share of the next one, each stream at its own moment.
@@ -93,7 +95,7 @@ impl Stream {
             missing: Missing::new(expect.feedback.nack),
             echo: Echo::default(),
             media,
-            out: Outbox::default(),
+            out: Outbox { timeline: Timeline::new(clock_rate), ..Outbox::default() },
             second_end: Instant::from_nanos((expect.subscribed.as_nanos() / SECOND + 1) * SECOND),
             stagger: Duration::from_nanos(stagger),
             opened: 0,
@@ -171,9 +173,10 @@ impl Stream {
         }
     }
 
-    /// A sender report of this stream came; `ntp_middle` are the middle 32 bits of its NTP time.
-    pub const fn handle_sender_report(&mut self, ntp_middle: u32, received: Instant) {
-        self.echo.handle_sender_report(ntp_middle, received);
+    /// A sender report of this stream came.
+    pub const fn handle_sender_report(&mut self, info: &SenderInfo, received: Instant) {
+        self.echo.handle_sender_report(info.ntp.middle(), received);
+        self.out.timeline.handle_sender_report(info.ntp, info.rtp_time);
     }
 
     /// The report block to send at `now` (RFC 3550 §6.4.1); begins the next interval. `None` before the first packet.

@@ -52,11 +52,12 @@ const RATIOS: [Metric; 7] = [
 ];
 
 /// The trends of which a window keeps the mean.
-const MEANS: [Metric; 8] = [
+const MEANS: [Metric; 9] = [
     Metric::RtpJitter,
     Metric::DelayTransport,
     Metric::DelayFrame,
     Metric::DelayE2e,
+    Metric::SyncAvSkew,
     Metric::SfuForwardDelay,
     Metric::VideoFps,
     Metric::VideoLayerDistance,

@@ -12,12 +12,14 @@ use crate::clock::{Duration, Instant};
 use crate::conference::{Codec, Feedback};
 use crate::dist::Dist;
 use crate::media::scalability::Scalability;
-use crate::media::source::{AudioSource, FrameModel, RateControl, Source, Talk, VideoSource};
+use crate::media::source::{AudioSource, FrameModel, RateControl, Sending, Source, Talk, VideoSource};
 use crate::media::{Encoder, Frame, Identity, MediaPlan, Stamp};
 use crate::metrics::catalog::Metric;
 use crate::metrics::labels::{Key, RunPhase};
 use crate::qos::integrity::Origin;
 use crate::rtp::header::Header;
+use crate::rtp::ntp::Ntp;
+use crate::rtp::rtcp::SenderInfo;
 use crate::seed::Seed;
 use crate::units::Bitrate;
 use std::collections::BTreeMap;
@@ -90,7 +92,13 @@ fn video(codec: Codec) -> MediaPlan {
         layers: Vec::new(),
         silent: false,
     };
-    MediaPlan { name: "camera".into(), codec, bitrate: Bitrate::from_kbps(800), source: Source::Video(source) }
+    MediaPlan {
+        name: "camera".into(),
+        codec,
+        bitrate: Bitrate::from_kbps(800),
+        sending: Sending::default(),
+        source: Source::Video(source),
+    }
 }
 
 /// The same in a scalability mode, with rate enough for every layer.
@@ -107,7 +115,13 @@ fn layered(codec: Codec, mode: &str, flexible: bool) -> MediaPlan {
 
 fn sound(talk: Option<Talk>) -> MediaPlan {
     let source = AudioSource { ptime: Duration::from_millis(20), dtx: talk.is_some(), fec: false, red: 0, talk };
-    MediaPlan { name: "mic".into(), codec: Codec::Opus, bitrate: Bitrate::from_kbps(32), source: Source::Audio(source) }
+    MediaPlan {
+        name: "mic".into(),
+        codec: Codec::Opus,
+        bitrate: Bitrate::from_kbps(32),
+        sending: Sending::default(),
+        source: Source::Audio(source),
+    }
 }
 
 fn expect(codec: Codec) -> Expect {
@@ -414,7 +428,8 @@ fn report_blocks_say_what_was_lost_and_echo_the_sender_report() {
     let mut bench = Bench::new(&video(Codec::Vp8));
     assert_eq!(bench.stream.report_block(Instant::from_secs(1)), None);
     bench.run(2_000, |index| if index % 10 == 5 { Fate::Drop } else { Fate::Deliver });
-    bench.stream.handle_sender_report(0xABCD_0123, Instant::from_millis(1_500));
+    let info = SenderInfo { ntp: Ntp(0xABCD_0123 << 16), rtp_time: 0, packets: 0, octets: 0 };
+    bench.stream.handle_sender_report(&info, Instant::from_millis(1_500));
     let block = bench.stream.report_block(Instant::from_millis(2_000)).expect("heard");
     assert_eq!((block.ssrc, block.last_sender_report, block.delay_since), (0x1234, 0xABCD_0123, 0x8000));
     assert!((20..=30).contains(&block.fraction_lost), "{block:?}");

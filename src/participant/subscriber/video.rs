@@ -334,6 +334,7 @@ impl Video {
                 out.sample(Metric::VideoTtff, intended, at.saturating_since(intended).as_secs_f64());
             }
         }
+        out.timeline.handle_frame(frame.rtp_time as u32, at);
         out.delivered(frame.timing.map_or(at, |timing| timing.due), at);
         let shown = self.smoothness.handle_frame(at);
         if let Some(gap) = shown.gap {

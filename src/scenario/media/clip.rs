@@ -5,7 +5,7 @@ use crate::conference::{Codec, MediaKind};
 use crate::media::LayerPlan;
 use crate::media::clip::{Clip, Refused};
 use crate::media::layers::MAX_LAYERS;
-use crate::media::source::{FileSource, MediaPlan, Source};
+use crate::media::source::{FileSource, MediaPlan, Sending, Source};
 use crate::scenario::Files;
 use crate::scenario::layers::{is_rid, is_switched};
 use crate::scenario::section::{Section, Shape};
@@ -38,7 +38,7 @@ pub(super) fn read(name: String, section: &Section<'_>, files: Files<'_>) -> Med
         layers => crate::units::Bitrate(layers.iter().map(|layer| layer.bitrate.bps()).sum()),
     };
     let codec = source.clip().codec();
-    super::checked(section, MediaPlan { name, codec, bitrate, source: Source::File(source) })
+    super::checked(section, MediaPlan { name, codec, bitrate, sending: Sending::default(), source: Source::File(source) })
 }
 
 /// How every file is read.

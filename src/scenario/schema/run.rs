@@ -219,6 +219,14 @@ pub enum Media {
         red: Option<u8>,
         /// When the speaker talks; without it, all the time.
         talk: Option<Talk>,
+        /// How long after its capture a frame leaves the encoder, up to "2s": what a camera and an encoder take, which delays
+        /// and lip sync count.
+        #[schemars(extend("default" = "0ms"))]
+        encode_delay: Option<String>,
+        /// Where RTP sequence numbers, RTP time, picture ids and TL0PICIDX begin: "random", or just before they "wrap" (65,530;
+        /// 3 s before; 32,760; 250), so that a server must carry them over it.
+        #[schemars(extend("default" = "random", "enum" = ["random", "wrap"]))]
+        numbers: Option<String>,
     },
     /// Pictures, in one stream or in simulcast layers.
     Video {
@@ -257,6 +265,14 @@ pub enum Media {
         /// Whether nothing is sent although the track is announced: a broken camera.
         #[schemars(extend("default" = false))]
         silent: Option<bool>,
+        /// How long after its capture a frame leaves the encoder, up to "2s": what a camera and an encoder take, which delays
+        /// and lip sync count.
+        #[schemars(extend("default" = "0ms"))]
+        encode_delay: Option<String>,
+        /// Where RTP sequence numbers, RTP time, picture ids and TL0PICIDX begin: "random", or just before they "wrap" (65,530;
+        /// 3 s before; 32,760; 250), so that a server must carry them over it.
+        #[schemars(extend("default" = "random", "enum" = ["random", "wrap"]))]
+        numbers: Option<String>,
     },
     /// A clip of one's own, played in a loop.
     File {
@@ -276,6 +292,10 @@ pub enum Media {
         /// Whether packets carry the dependency descriptor in their headers, where the SFU takes it: true for AV1, false
         /// for the others unless it is written.
         dependency_descriptor: Option<bool>,
+        /// How long after its capture a frame leaves the encoder, up to "2s": what a camera and an encoder take, which delays
+        /// and lip sync count.
+        #[schemars(extend("default" = "0ms"))]
+        encode_delay: Option<String>,
     },
 }
 

@@ -11,6 +11,7 @@ mod nomination;
 pub mod own;
 mod packet;
 pub mod str0m;
+mod wall;
 
 use crate::clock::Instant;
 pub use crate::conference::LegKind;

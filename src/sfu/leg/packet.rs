@@ -1,5 +1,6 @@
 //! A packet of a published track as legs hand it on: opened, and without anything of the publisher's own transport.
 
+use super::wall;
 use crate::clock::Instant;
 use crate::conference::Codec;
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
@@ -73,6 +74,14 @@ impl Packet {
     #[must_use]
     pub const fn under(&self, sequence: u64) -> Numbers {
         Numbers { sequence, rtp_time: self.rtp_time, picture: None, empty: false }
+    }
+
+    /// When its frame was captured, in our time, as its publisher's sender reports tell it; when it arrived where they do
+    /// not. `clock_rate` is that of its RTP time.
+    pub(super) fn captured(&self, clock_rate: u32) -> Instant {
+        let reported = self.clock.map(|clock| (clock.at, clock.rtp_time));
+        let captured = reported.and_then(|reported| wall::captured(self.arrival, self.rtp_time, reported, clock_rate));
+        captured.unwrap_or(self.arrival)
     }
 
     /// Bytes of RTP payload.

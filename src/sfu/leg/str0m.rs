@@ -10,6 +10,7 @@ pub use super::maker::Maker;
 use super::maker::{DescriptorValue, config, rtx_payload_types};
 use super::nomination::Nomination;
 use super::packet::{FrameNumbers, Packet};
+use super::wall::WallClock;
 use super::{LegOutput, Sent};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Codec, Credentials, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
@@ -45,6 +46,8 @@ struct Incoming {
     ssrc: u32,
     codec: Codec,
     red: Option<Pt>,
+    /// The publisher's last sender report of it.
+    clock: Option<SenderClock>,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ struct Outgoing {
     payload_type: u8,
     /// That of redundant audio, where the subscriber takes it.
     red: Option<u8>,
+    clock_rate: u32,
     nackable: bool,
 }
 
@@ -71,6 +75,7 @@ pub struct Leg {
     incoming: Vec<Incoming>,
     by_ssrc: FxHashMap<u32, usize>,
     outgoing: Vec<Option<Outgoing>>,
+    wall: WallClock,
     /// A bit for each payload type of retransmissions.
     rtx_payload_types: u128,
     closed: bool,
@@ -126,6 +131,7 @@ impl Leg {
             incoming: Vec::new(),
             by_ssrc: FxHashMap::default(),
             outgoing: Vec::new(),
+            wall: WallClock::default(),
             rtx_payload_types: rtx_payload_types(&setup.codecs),
             closed: false,
             told_closed: false,
@@ -192,14 +198,16 @@ impl Leg {
         let Some(outgoing) = self.outgoing.get(stream.index()).and_then(Option::as_ref) else { return };
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_tx(&outgoing.ssrc.into()) else { return };
-        let arrived = self.start + Duration::from_nanos(packet.arrival.as_nanos());
+        // str0m reports on no stream whose newest frame it believes to come from the future.
+        let captured = packet.captured(outgoing.clock_rate).min(packet.arrival);
+        let captured = self.start + Duration::from_nanos(captured.as_nanos());
         let (payload_type, payload) = packet.outward(outgoing.payload_type, outgoing.red);
         let payload = match payload {
             Cow::Borrowed(whole) if whole.len() == packet.payload.len() => renumbered(packet, numbers),
             other => Arc::from(&*other),
         };
         let (sequence, rtp_time) = (numbers.sequence.into(), numbers.rtp_time);
-        let write = RtpWrite::new(Pt::from(payload_type), sequence, rtp_time, arrived, payload)
+        let write = RtpWrite::new(Pt::from(payload_type), sequence, rtp_time, captured, payload)
             .marker(packet.marker)
             .ext_vals(written(packet))
             .nackable(outgoing.nackable);
@@ -300,7 +308,17 @@ impl Leg {
             Some(index) => *index,
             None => self.learn(ssrc)?,
         };
-        let Incoming { track, layer, codec, .. } = self.incoming[index];
+        let arrival = Instant::from_nanos(rtp.timestamp.saturating_duration_since(self.start).as_nanos() as u64);
+        let incoming = &mut self.incoming[index];
+        if let Some(info) = rtp.last_sender_info {
+            let ntp_time = info.ntp_time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let ntp = Ntp::from_unix_nanos(ntp_time.as_nanos() as u64);
+            if incoming.clock.is_none_or(|clock| clock.ntp != ntp) {
+                let at = self.wall.handle_report(arrival, ntp);
+                incoming.clock = Some(SenderClock { ntp, rtp_time: info.rtp_time.numer() as u32, at });
+            }
+        }
+        let Incoming { track, layer, codec, .. } = *incoming;
         let values = &rtp.header.ext_vals;
         let level = values.audio_level.zip(values.voice_activity);
         Some(LegOutput::Packet(Arc::new(Packet {
@@ -309,18 +327,13 @@ impl Leg {
             sequence: *rtp.seq_no,
             marker: rtp.header.marker,
             rtp_time: rtp.header.timestamp,
-            arrival: Instant::from_nanos(rtp.timestamp.saturating_duration_since(self.start).as_nanos() as u64),
+            arrival,
             audio_level: level.map(|(level, voice)| AudioLevel { voice, below_overload: level.unsigned_abs() & 0x7F }),
             capture_time: values.abs_capture_time.map(captured),
-            red: self.incoming[index].red == Some(rtp.header.payload_type),
+            red: incoming.red == Some(rtp.header.payload_type),
             descriptor: values.user_values.get().map(|DescriptorValue(value)| value.clone()),
             frame: FrameNumbers::read(codec, &rtp.payload, rtp.header.marker),
-            clock: rtp.last_sender_info.map(|info| SenderClock {
-                ntp: Ntp::from_unix_nanos(
-                    info.ntp_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
-                ),
-                rtp_time: info.rtp_time.numer() as u32,
-            }),
+            clock: incoming.clock,
             payload: rtp.payload,
         })))
     }
@@ -350,7 +363,7 @@ impl Leg {
                 direct.expect_stream_rx(ssrc.into(), rtx, mid, rid).suppress_nack(!nack);
                 self.by_ssrc.insert(ssrc, self.incoming.len());
             }
-            self.incoming.push(Incoming { track, layer: layer as u8, mid, rid, ssrc, codec, red });
+            self.incoming.push(Incoming { track, layer: layer as u8, mid, rid, ssrc, codec, red, clock: None });
         }
     }
 
@@ -373,8 +386,9 @@ impl Leg {
         if self.outgoing.len() <= stream.index() {
             self.outgoing.resize_with(stream.index() + 1, || None);
         }
-        let (payload_type, red) = (codec.payload_type, codec.red_payload_type);
-        self.outgoing[stream.index()] = Some(Outgoing { mid, ssrc, payload_type, red, nackable: rtx.is_some() });
+        let (payload_type, red, clock_rate) = (codec.payload_type, codec.red_payload_type, codec.codec.clock_rate());
+        let nackable = rtx.is_some();
+        self.outgoing[stream.index()] = Some(Outgoing { mid, ssrc, payload_type, red, clock_rate, nackable });
     }
 
     fn with_stream_rx(&mut self, track: TrackId, layer: u8, act: impl FnOnce(&mut str0m::rtp::StreamRx)) {

@@ -10,6 +10,8 @@ use super::{
     Track, TrackId, Watch, WatchSection, codecs,
 };
 use crate::clock::Instant;
+#[cfg(test)]
+use crate::conference::Defect;
 use crate::conference::protocol::{Refusal, RosterEntry, RosterTrack, ServerMessage};
 use crate::conference::{
     CodecParameters, Credentials, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
@@ -326,6 +328,8 @@ impl Rooms {
     ) -> ReceiveParameters {
         let (ssrc, rtx_ssrc) = (self.new_ssrc(leg), codec.rtx_payload_type.map(|_| self.new_ssrc(leg)));
         let first_sequence = u64::from(self.luck.next_u32() & 0x7fff);
+        #[cfg(test)]
+        let first_sequence = if self.config.defect == Some(Defect::NearWrap) { 65_530 } else { first_sequence };
         let member = &mut self.members[leg.index()];
         let name = self.tracks[track.index()].name.clone();
         let stream = StreamId::from_index(member.subscriptions.insert(track));

@@ -147,7 +147,11 @@ impl Rooms {
         let begins = stream.note(packet) && packet.keyframe;
         let packet = &Offered { keyframe: begins, ..*packet };
         for route in entry.routes.iter_mut().filter(|route| route.active) {
-            if let Some(numbers) = route.take(packet) {
+            #[cfg(test)]
+            let taken = super::defect::take(self.config.defect, route, packet);
+            #[cfg(not(test))]
+            let taken = route.take(packet);
+            if let Some(numbers) = taken {
                 out.push(Forward { leg: route.leg, stream: route.stream, numbers });
             }
         }

@@ -7,6 +7,8 @@
 
 mod admission;
 mod codecs;
+#[cfg(test)]
+mod defect;
 mod entry;
 mod forward;
 mod layers;
@@ -32,6 +34,8 @@ pub use words::{
 };
 
 use crate::clock::{Duration, Instant};
+#[cfg(test)]
+use crate::conference::Defect;
 use crate::conference::TrackName;
 use crate::conference::protocol::{Refusal, ServerMessage};
 use crate::seed::{ChaCha8Rng, Seed};
@@ -65,6 +69,9 @@ pub struct RoomsConfig {
     pub estimates: bool,
     /// Where SSRCs and first sequence numbers come from.
     pub seed: Seed,
+    /// What a test breaks.
+    #[cfg(test)]
+    pub defect: Option<Defect>,
 }
 
 /// The rooms of one worker.
@@ -135,6 +142,8 @@ impl Rooms {
                     self.remove(leg);
                 }
             }
+            #[cfg(test)]
+            Input::KeyframeWanted { .. } if self.config.defect == Some(Defect::Pli) => {}
             Input::KeyframeWanted { leg, stream } => {
                 let member = self.members.get(leg.index());
                 if let Some(track) = member.and_then(|member| member.track_of(stream)) {

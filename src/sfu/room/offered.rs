@@ -46,6 +46,8 @@ pub struct SenderClock {
     pub ntp: Ntp,
     /// The layer's RTP time then.
     pub rtp_time: u32,
+    /// The instant of ours that stands for it, the same for all streams of the publisher.
+    pub at: Instant,
 }
 
 /// One copy of a packet to be sent.

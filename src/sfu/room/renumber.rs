@@ -73,6 +73,12 @@ impl Renumberer {
         }
     }
 
+    /// Leaves so many sequence numbers out.
+    #[cfg(test)]
+    pub fn skip(&mut self, numbers: u64) {
+        self.next += numbers;
+    }
+
     /// The layer that is being sent.
     pub fn layer(&self) -> Option<u8> {
         self.source.as_ref().map(|source| source.layer)

@@ -62,6 +62,12 @@ impl Layered {
         self.layer() != Some(self.target)
     }
 
+    /// Leaves so many sequence numbers out.
+    #[cfg(test)]
+    pub fn skip(&mut self, numbers: u64) {
+        self.numbers.skip(numbers);
+    }
+
     fn take(&mut self, packet: &Offered) -> Option<Numbers> {
         if self.layer() != Some(packet.layer) {
             return if self.begins_with(packet) {
@@ -86,7 +92,7 @@ impl Layered {
 
     /// A switch is made with a keyframe only: to the target, or to any layer that is nearer to the wanted one than what it
     /// has.
-    fn begins_with(&self, packet: &Offered) -> bool {
+    pub(super) fn begins_with(&self, packet: &Offered) -> bool {
         let nearer = packet.layer <= self.wanted.0 && self.layer().is_none_or(|layer| layer < packet.layer);
         packet.keyframe && (nearer || packet.layer == self.target || packet.layer == self.wanted.0)
     }

@@ -67,7 +67,13 @@ fn entry(room: &str, participant: &str, publish: Vec<SendParameters>) -> Entry {
 
 impl World {
     fn new(limits: Limits) -> Self {
-        let config = RoomsConfig { limits, ceiling: Bitrate::from_kbps(1_500), estimates: false, seed: Seed::new(7) };
+        let config = RoomsConfig {
+            limits,
+            ceiling: Bitrate::from_kbps(1_500),
+            estimates: false,
+            seed: Seed::new(7),
+            defect: None,
+        };
         Self {
             rooms: Rooms::new(config, Arc::new(Census::default())),
             now: Instant::ZERO,

@@ -54,9 +54,13 @@ fn delay_and_delay_variation_are_measured_as_they_are_put_on() {
     // The difference of two independent even delays up to m is m/3 long on average.
     let expected = 0.015 / 3.0;
     let wavy = jitter("wavy");
-    assert!((wavy / expected - 1.0).abs() < 0.10, "jitter {wavy} s instead of {expected} s");
+    // Smoothed over 16 of them and taken once a second, one jitter has a standard deviation of 14 % of that; 8 viewers and 4 s
+    // give 32, and their mean one of 2.5 %: six of those.
+    assert!((wavy / expected - 1.0).abs() < 0.15, "jitter {wavy} s instead of {expected} s");
     let raw = ran.mean("rtp.interarrival", &[("network", "wavy"), ("media", "mic"), ("phase", "steady")]);
-    assert!((raw / expected - 1.0).abs() < 0.10, "|D| {raw} s instead of {expected} s");
+    // One |D| has a standard deviation of m/√18, 71 % of its mean, and a correlation of 0.1 with the next; 8 viewers and
+    // 200 packets each give a mean with one of 1.9 %: six of those.
+    assert!((raw / expected - 1.0).abs() < 0.12, "|D| {raw} s instead of {expected} s");
     assert!(jitter("near") < 0.001, "{}", jitter("near"));
     assert!(jitter("far") < 0.001, "a constant delay is no jitter: {}", jitter("far"));
 }

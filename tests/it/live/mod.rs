@@ -8,6 +8,7 @@ mod faults;
 pub mod harness;
 mod keyframes;
 mod losses;
+mod numbers;
 mod outages;
 mod paths;
 mod read;

@@ -59,11 +59,12 @@ fn corrupted_packets_are_refused_by_srtp_and_missing_and_codel_marks_what_a_tail
     let ran = run(&scenario(CORRUPT, codel));
     let media = sum(&ran, "damaged", &["media"], |line| line.corrupted);
     let protected = sum(&ran, "damaged", &["media", "rtx", "rtcp"], |line| line.corrupted);
-    // 3 s × 4 viewers × about 75 packets/s × 5 %.
-    assert!((15..90).contains(&media), "{media} corrupted");
+    // Of 3 s × 4 viewers × 75 packets/s 5 % are 45, with a standard deviation of 6.5; that it is not nothing is what matters.
+    assert!(media > 9, "{media} corrupted");
     let refused = ran.count("integrity.auth", &[("population", "damaged")]);
-    // Where the bit is one of those that tell RTP from the rest (9 of some 8,000), nobody takes it for RTP.
-    assert!(refused <= protected && refused + 2 >= protected, "{refused} refused of {protected}");
+    // Where the bit is one of those that tell RTP from the rest (9 of some 8,000), nobody takes it for RTP: of some 60 that
+    // is 0.07 on average, and five of them come once in 10⁸ runs.
+    assert!(refused <= protected && refused + 4 >= protected, "{refused} refused of {protected}");
     let missing = ran.numerator("rtp.loss_net", &[("population", "damaged")]);
     assert_eq!(missing, media, "each is missing, whatever it would have said");
     assert!(ran.count("rtp.rtx_rcvd", &[("population", "damaged")]) > 0, "and asked for again");

@@ -1,6 +1,7 @@
 //! What a leg receives: streams of a publisher, opened, numbered, repaired, and reported on.
 
 use super::super::packet::{FrameNumbers, Packet};
+use super::super::wall::WallClock;
 use crate::clock::{Duration, Instant};
 use crate::conference::{CodecParameters, SendParameters};
 use crate::qos::jitter::Jitter;
@@ -29,6 +30,7 @@ pub(super) struct Receiving {
     sources: Vec<(u32, Place, bool)>,
     feedback: FeedbackBuilder,
     next_feedback: Option<Instant>,
+    wall: WallClock,
 }
 
 /// A track, and which of its layers.
@@ -64,6 +66,7 @@ impl Receiving {
             sources: Vec::new(),
             feedback: FeedbackBuilder::new(),
             next_feedback: None,
+            wall: WallClock::default(),
         }
     }
 
@@ -213,7 +216,8 @@ impl Receiving {
     pub fn handle_sender_report(&mut self, now: Instant, ssrc: u32, info: &SenderInfo) {
         if let Some(incoming) = self.streams.iter_mut().find(|incoming| incoming.ssrc == ssrc) {
             incoming.echo.handle_sender_report(info.ntp.middle(), now);
-            incoming.clock = Some(SenderClock { ntp: info.ntp, rtp_time: info.rtp_time });
+            let at = self.wall.handle_report(now, info.ntp);
+            incoming.clock = Some(SenderClock { ntp: info.ntp, rtp_time: info.rtp_time, at });
         }
     }
 

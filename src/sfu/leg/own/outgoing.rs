@@ -49,7 +49,7 @@ pub(super) struct Outgoing {
     cache: Cache,
     packets: u32,
     octets: u32,
-    /// The RTP time of the newest frame, and when its first packet came: the stream's clock.
+    /// The RTP time of the newest frame, and when that was captured: the stream's clock.
     clock: Option<(u32, Instant)>,
     fir: Option<u8>,
 }
@@ -167,7 +167,7 @@ impl Outgoing {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
         if self.clock.is_none_or(|(newest, _)| self.is_newer(numbers.rtp_time, newest)) {
-            self.clock = Some((numbers.rtp_time, packet.arrival));
+            self.clock = Some((numbers.rtp_time, packet.captured(self.clock_rate)));
         }
         if self.rtx.is_some() {
             self.cache.store(numbers, packet);

@@ -43,6 +43,7 @@ impl Publisher {
                 clock: Some(SenderClock {
                     ntp: Ntp::from_unix_nanos(1_000_000_000),
                     rtp_time: self.time.wrapping_add(RATE),
+                    at: Instant::from_secs(1),
                 }),
             }
         });
@@ -142,7 +143,7 @@ fn without_sender_reports_time_goes_by_arrivals_and_never_falls() {
     let back = numbers.switch(&plain(&full.frame(3_000, true, 0, 1)[0]));
     assert_eq!(back.rtp_time.wrapping_sub(second.rtp_time), 1, "at once, and yet after it");
     // A clock that says something else than the arrivals is not believed.
-    let wild = SenderClock { ntp: Ntp::from_unix_nanos(99_000_000_000_000), rtp_time: 0 };
+    let wild = SenderClock { ntp: Ntp::from_unix_nanos(99_000_000_000_000), rtp_time: 0, at: Instant::ZERO };
     let wild = Offered { clock: Some(wild), ..quarter.frame(3_100, true, 0, 1)[0] };
     assert_eq!(numbers.switch(&wild).rtp_time.wrapping_sub(back.rtp_time), RATE / 10);
 }

@@ -1,0 +1,29 @@
+//! Rooms with something wrong in them, for tests that show who notices.
+
+use super::offered::{Numbers, Offered};
+use super::route::Route;
+use crate::conference::Defect;
+
+/// What `route` makes of a packet when this is wrong.
+pub(super) fn take(defect: Option<Defect>, route: &mut Route, packet: &Offered) -> Option<Numbers> {
+    let Some(defect) = defect else { return route.take(packet) };
+    let before = route.layers().map(|layered| layered.layer());
+    let waits = route.layers().is_some_and(|layered| layered.waits() && layered.target == packet.layer);
+    let keyframe = packet.keyframe || defect == Defect::DeltaSwitch && waits && packet.place.is_some();
+    let packet = &Offered { keyframe, ..*packet };
+    if let (Defect::SequenceGap(gap), Some(layered)) = (defect, route.layers_mut())
+        && before.flatten().is_some_and(|layer| layer != packet.layer)
+        && layered.begins_with(packet)
+    {
+        layered.skip(gap);
+    }
+    let mut numbers = route.take(packet)?;
+    if let (Some((id, tl0)), Some(own)) = (&mut numbers.picture, packet.picture) {
+        match defect {
+            Defect::PictureIds => *id = own.id,
+            Defect::Tl0 => *tl0 = own.tl0,
+            _ => {}
+        }
+    }
+    Some(numbers)
+}

@@ -1,0 +1,132 @@
+//! Streams that begin just before their numbers wrap, and pictures that come late: over loopback and either leg.
+
+use super::harness::{Ran, head, run};
+use crate::turns::alone;
+
+const LEGS: [&str; 2] = ["str0m", "own"];
+
+/// Everything that says of a stream that it is not numbered as it should be, or not whole.
+const CLEAN: [&str; 10] = [
+    "integrity.pid_gap",
+    "integrity.tl0_gap",
+    "integrity.layer_start",
+    "integrity.seq_jump",
+    "integrity.ts_backwards",
+    "integrity.torn_frames",
+    "integrity.misroute",
+    "integrity.payload_crc",
+    "integrity.auth",
+    "rtp.dup",
+];
+
+/// A publisher of sound and of a picture in layers, all of whose numbers wrap in the first seconds, and viewers whose
+/// way narrows and widens: the queue holds what it does not carry at once, so nothing is lost.
+fn wrapping(leg: &str) -> String {
+    format!(
+        r#"
+{}
+[target]
+leg = "{leg}"
+estimates = true
+[media.mic]
+kind = "audio"
+numbers = "wrap"
+[media.cam]
+kind = "video"
+size = "640x360"
+fps = 20
+layers = {{ mode = "simulcast", rids = [{{ rid = "q", bitrate = "100kbps" }}, {{ rid = "f", bitrate = "300kbps" }}], temporal = 2 }}
+numbers = "wrap"
+cc = "fixed"
+[network.step]
+down = {{ rate = "3Mbps", queue = "20s" }}
+schedule = [{{ at = "3s", down = {{ rate = "0.22Mbps" }} }}, {{ at = "7s", down = {{ rate = "3Mbps" }} }}]
+[[population]]
+name = "speaker"
+count = 1
+publish = ["mic", "cam"]
+subscribe = "none"
+[[population]]
+name = "steady"
+count = 1
+[[population]]
+name = "fickle"
+count = 2
+network = "step"
+"#,
+        head("wrap", 7, ["1s", "11s", "1s"])
+    )
+}
+
+fn assert_clean(ran: &Ran, leg: &str) {
+    for metric in CLEAN {
+        assert_eq!(ran.count(metric, &[]), 0, "{metric} with {leg}");
+    }
+    for metric in ["rtp.loss_net", "rtp.loss_residual", "rtp.reorder"] {
+        assert_eq!(ran.numerator(metric, &[]), 0, "{metric} with {leg}");
+    }
+}
+
+#[test]
+fn numbers_that_wrap_lose_nothing_and_confuse_nobody_across_switches() {
+    let _turn = alone();
+    for leg in LEGS {
+        let ran = run(&wrapping(leg));
+        assert_clean(&ran, leg);
+        let switches = ran.count("video.layer_switch", &[("population", "fickle")]);
+        assert!(switches > 0, "{switches} switches with {leg}");
+        assert!(ran.count("video.frames_decodable", &[]) > 400, "with {leg}");
+        assert_eq!(ran.count("video.frames_undecodable", &[]), 0, "with {leg}");
+    }
+}
+
+/// One whose picture leaves the encoder late, and one whose sound does; each has viewers of its own.
+fn late(leg: &str, cam: u32, mic: u32) -> String {
+    format!(
+        r#"
+{}
+[target]
+leg = "{leg}"
+[media.mic]
+kind = "audio"
+encode_delay = "{mic}ms"
+[media.cam]
+kind = "video"
+size = "320x180"
+fps = 20
+bitrate = "150kbps"
+cc = "fixed"
+encode_delay = "{cam}ms"
+[network.home]
+up = {{ delay = "20ms" }}
+down = {{ delay = "30ms" }}
+[[population]]
+name = "speaker"
+count = 1
+publish = ["mic", "cam"]
+subscribe = "none"
+network = "home"
+[[population]]
+name = "viewers"
+count = 3
+network = "home"
+"#,
+        head("late", 7, ["3s", "5s", "500ms"])
+    )
+}
+
+#[test]
+fn a_picture_or_a_sound_that_comes_late_is_out_of_step_by_as_much() {
+    let _turn = alone();
+    for leg in LEGS {
+        for (cam, mic, expected) in [(0, 0, 0.0), (120, 0, 0.120), (0, 90, 0.090)] {
+            let ran = run(&late(leg, cam, mic));
+            let skew = ran.pooled("sync.av_skew", &[]);
+            // Three viewers, and a report of the picture a second.
+            assert!(skew.count >= 9, "{skew:?} with {leg}");
+            let middle = skew.p50.expect("samples");
+            // A wake-up of the SFU's and the time that a frame's packets take, on a busy machine.
+            assert!((middle - expected).abs() < 0.010, "{middle} s instead of {expected} s with {leg}");
+        }
+    }
+}
