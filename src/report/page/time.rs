@@ -172,6 +172,11 @@ fn delay_lead(facts: &Facts, length: f64) -> String {
     if let Some((from, p95)) = heat::worst(facts, length) {
         text += &format!(" The worst {} began at {}, with a p95 of {}.", span(length), clock(from), seconds(p95));
     }
+    let mut pooled = facts.outcome.metrics.iter().filter(|entry| entry.labels.is_empty());
+    let skew = pooled.find(|entry| entry.name == Metric::SyncAvSkew.name()).and_then(|entry| entry.p95);
+    if let Some(p95) = skew {
+        text += &format!(" Picture and sound were at most {} out of step 95 % of the time.", seconds(p95));
+    }
     text
 }
 

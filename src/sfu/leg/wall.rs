@@ -19,9 +19,8 @@ pub(super) struct WallClock {
 impl WallClock {
     /// A report of this NTP time is here: the instant of ours that stands for it.
     pub fn handle_report(&mut self, now: Instant, ntp: Ntp) -> Instant {
-        let known = self.anchor.map(|(then, at)| after(at, ntp.signed_nanos_since(then)));
-        let believed = |at: &Instant| *at <= now && now.saturating_since(*at).as_nanos() < BELIEVED as u128;
-        known.filter(believed).unwrap_or_else(|| {
+        let known = self.anchor.and_then(|(then, at)| near(now, at, ntp.signed_nanos_since(then)));
+        known.filter(|at| *at <= now).unwrap_or_else(|| {
             self.anchor = Some((ntp, now));
             now
         })
@@ -37,13 +36,14 @@ pub(super) fn captured(
     clock_rate: u32,
 ) -> Option<Instant> {
     let ticks = i64::from(rtp_time.wrapping_sub(reported) as i32);
-    let captured = after(at, ticks * 1_000_000_000 / i64::from(clock_rate.max(1)));
-    let apart = i128::from(captured.as_nanos()) - i128::from(arrival.as_nanos());
-    (apart.abs() < i128::from(BELIEVED)).then_some(captured)
+    near(arrival, at, ticks * 1_000_000_000 / i64::from(clock_rate.max(1)))
 }
 
-const fn after(at: Instant, nanos: i64) -> Instant {
-    Instant::from_nanos(at.as_nanos().saturating_add_signed(nanos))
+/// So many nanoseconds after `at`, where that is near `now`.
+fn near(now: Instant, at: Instant, nanos: i64) -> Option<Instant> {
+    let then = i128::from(at.as_nanos()) + i128::from(nanos);
+    let believed = (then - i128::from(now.as_nanos())).abs() < i128::from(BELIEVED);
+    u64::try_from(then).ok().filter(|_| believed).map(Instant::from_nanos)
 }
 
 #[cfg(test)]

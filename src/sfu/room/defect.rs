@@ -9,7 +9,9 @@ pub(super) fn take(defect: Option<Defect>, route: &mut Route, packet: &Offered) 
     let Some(defect) = defect else { return route.take(packet) };
     let before = route.layers().map(|layered| layered.layer());
     let waits = route.layers().is_some_and(|layered| layered.waits() && layered.target == packet.layer);
-    let keyframe = packet.keyframe || defect == Defect::DeltaSwitch && waits && packet.place.is_some();
+    // With a frame that leans on none but its own base: nothing but its kind is wrong with it.
+    let keyframe = packet.keyframe
+        || defect == Defect::DeltaSwitch && waits && packet.place.is_some_and(|place| place.temporal == 0);
     let packet = &Offered { keyframe, ..*packet };
     if let (Defect::SequenceGap(gap), Some(layered)) = (defect, route.layers_mut())
         && before.flatten().is_some_and(|layer| layer != packet.layer)

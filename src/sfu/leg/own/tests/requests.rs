@@ -69,7 +69,8 @@ fn reports_give_both_sides_twice_the_delay_of_the_path() {
                 pair.publish(PUBLISHED, sequence, &Extensions::default());
             }
             if sequence % 10 == 0 {
-                let info = rtcp::SenderInfo { ntp: Ntp::at(pair.origin, pair.now), rtp_time: 0, packets: 0, octets: 0 };
+                let (ntp, rtp_time) = (Ntp::at(pair.origin, pair.now), rtp_time(sequence));
+                let info = rtcp::SenderInfo { ntp, rtp_time, packets: 0, octets: 0 };
                 let mut report = vec![];
                 rtcp::write_sender_report(&mut report, PUBLISHED, &info, &[]);
                 pair.publisher.send_rtcp(pair.now, report);
