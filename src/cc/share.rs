@@ -2,31 +2,37 @@
 
 use crate::units::Bitrate;
 
-/// Shares `total` among encoders, each with the least and the most that it can take, in proportion to the most. Nobody gets
-/// less than its least, so the sum can exceed a total that is below it; what one cannot take goes to the others.
-#[must_use]
-pub fn share(total: Bitrate, takers: &[(Bitrate, Bitrate)]) -> Vec<Bitrate> {
-    let mut shares: Vec<Bitrate> = takers.iter().map(|(least, _)| *least).collect();
-    let mut open: Vec<usize> = (0..takers.len()).collect();
+/// A share that is not settled yet.
+const OPEN: Bitrate = Bitrate(u64::MAX);
+
+/// Shares `total` among encoders, each with the least and the most that it can take, in proportion to the most, into
+/// `shares`. Nobody gets less than its least, so the sum can exceed a total that is below it; what one cannot take goes to
+/// the others.
+pub fn share(total: Bitrate, takers: &[(Bitrate, Bitrate)], shares: &mut Vec<Bitrate>) {
+    shares.clear();
+    shares.resize(takers.len(), OPEN);
     // Each round settles whoever is bound by its least or its most; the rest share what is left.
     loop {
-        let settled: u64 =
-            (0..takers.len()).filter(|index| !open.contains(index)).map(|index| shares[index].bps()).sum();
+        let settled: u64 = shares.iter().filter(|share| **share != OPEN).map(|share| share.bps()).sum();
         let left = u128::from(total.bps().saturating_sub(settled));
-        let weight: u128 = open.iter().map(|&index| u128::from(takers[index].1.bps())).sum();
-        let fair = |index: usize| (left * u128::from(takers[index].1.bps()) / weight.max(1)) as u64;
-        let too_little: Vec<usize> =
-            open.iter().copied().filter(|&index| fair(index) < takers[index].0.bps()).collect();
-        if too_little.is_empty() {
-            for &index in &open {
-                shares[index] = Bitrate(fair(index).min(takers[index].1.bps()));
+        let open = takers.iter().zip(shares.iter()).filter(|(_, share)| **share == OPEN);
+        let weight: u128 = open.map(|((_, most), _)| u128::from(most.bps())).sum();
+        let fair = |most: Bitrate| (left * u128::from(most.bps()) / weight.max(1)) as u64;
+        let mut bound = false;
+        for (share, (least, most)) in shares.iter_mut().zip(takers) {
+            if *share == OPEN && fair(*most) < least.bps() {
+                (*share, bound) = (*least, true);
             }
-            return shares;
         }
-        open.retain(|index| !too_little.contains(index));
-        if open.is_empty() {
-            return shares;
+        if bound {
+            continue;
         }
+        for (share, (_, most)) in shares.iter_mut().zip(takers) {
+            if *share == OPEN {
+                *share = Bitrate(fair(*most).min(most.bps()));
+            }
+        }
+        return;
     }
 }
 
@@ -36,7 +42,9 @@ mod tests {
 
     fn kbps(total: u64, takers: &[(u64, u64)]) -> Vec<u64> {
         let takers: Vec<_> = takers.iter().map(|&(a, b)| (Bitrate::from_kbps(a), Bitrate::from_kbps(b))).collect();
-        share(Bitrate::from_kbps(total), &takers).into_iter().map(|share| share.bps() / 1_000).collect()
+        let mut shares = vec![Bitrate(7)];
+        share(Bitrate::from_kbps(total), &takers, &mut shares);
+        shares.into_iter().map(|share| share.bps() / 1_000).collect()
     }
 
     #[test]

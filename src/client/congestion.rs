@@ -53,6 +53,7 @@ pub(super) struct Congestion {
     convergence: Convergence,
     /// What was sent again within the last window.
     resent: VecDeque<(Instant, u32)>,
+    scratch: Scratch,
 }
 
 impl Congestion {
@@ -123,6 +124,23 @@ impl Congestion {
     }
 }
 
+/// Who takes a share of what the path carries.
+#[derive(Clone, Copy, Debug)]
+enum Taker {
+    /// The publication with this index.
+    Alone(usize),
+    /// The layers of this simulcast.
+    Layers(usize),
+}
+
+/// Lists that each feedback fills anew, some twenty times a second.
+#[derive(Debug, Default)]
+struct Scratch {
+    takers: Vec<Taker>,
+    bounds: Vec<(Bitrate, Bitrate)>,
+    shares: Vec<Bitrate>,
+}
+
 impl Leg {
     /// Begins to control what is published, where anything asks for it and the SFU takes transport-wide numbers.
     pub(super) fn start_congestion(&mut self, turn: &Turn<'_>) {
@@ -149,6 +167,7 @@ impl Leg {
             wanted: beside + wanted,
             convergence: Convergence::default(),
             resent: VecDeque::new(),
+            scratch: Scratch::default(),
         }));
         // Frames are made when they are due: the pacer decides when they leave.
         self.hold = Duration::ZERO;
@@ -157,31 +176,39 @@ impl Leg {
 
     /// Shares what the path is estimated to carry among the encoders that follow it.
     pub(super) fn set_targets(&mut self, now: Instant) {
-        let Some(congestion) = &self.congestion else { return };
+        let Some(congestion) = &mut self.congestion else { return };
+        let Scratch { mut takers, mut bounds, mut shares } = std::mem::take(&mut congestion.scratch);
+        (takers.clear(), bounds.clear());
+        let (publications, limits) = (&self.publications, &congestion.limits);
         let limited = |index: usize| {
-            let (least, most) = self.publications[index].bounds()?;
-            let limit = congestion.limits.get(index).copied().flatten();
+            let (least, most) = publications[index].bounds()?;
+            let limit = limits.get(index).copied().flatten();
             Some((least, limit.map_or(most, |limit| most.min(limit)).max(least)))
         };
         // Layers of one media are one taker: they share what falls to them as an encoder does.
-        let in_layers = |index: &usize| self.simulcasts.iter().any(|one| one.carries(*index));
-        let alone: Vec<usize> = (0..self.publications.len()).filter(|index| !in_layers(index)).collect();
-        let alone: Vec<(usize, _)> = alone.into_iter().filter_map(|index| Some((index, limited(index)?))).collect();
-        let layered = self.simulcasts.iter().enumerate().filter_map(|(at, one)| {
-            let bounds: Vec<_> = one.publications().filter_map(limited).collect();
-            let least = bounds.first()?.0;
-            Some((at, (least, Bitrate(bounds.iter().map(|(_, most)| most.bps()).sum()))))
-        });
-        let layered: Vec<(usize, _)> = layered.collect();
-        let takers: Vec<_> = alone.iter().chain(&layered).map(|(_, bounds)| *bounds).collect();
-        let shares = cc::share(Bitrate(congestion.for_encoders() as u64), &takers);
-        let (single, grouped) = shares.split_at(alone.len());
-        for ((index, _), share) in alone.iter().zip(single) {
-            self.publications[*index].set_target(now, *share);
+        let in_layers = |index: usize| self.simulcasts.iter().any(|one| one.carries(index));
+        for index in (0..publications.len()).filter(|index| !in_layers(*index)) {
+            if let Some(limited) = limited(index) {
+                takers.push(Taker::Alone(index));
+                bounds.push(limited);
+            }
         }
-        for ((at, _), share) in layered.iter().zip(grouped) {
-            self.simulcasts[*at].set_target(now, *share, &mut self.publications);
+        for (at, one) in self.simulcasts.iter().enumerate() {
+            let layers = one.publications().filter_map(limited);
+            let sum = layers.reduce(|(least, sum), (_, most)| (least, Bitrate(sum.bps() + most.bps())));
+            if let Some(sum) = sum {
+                takers.push(Taker::Layers(at));
+                bounds.push(sum);
+            }
         }
+        cc::share(Bitrate(congestion.for_encoders() as u64), &bounds, &mut shares);
+        for (taker, share) in takers.iter().zip(&shares) {
+            match *taker {
+                Taker::Alone(index) => self.publications[index].set_target(now, *share),
+                Taker::Layers(at) => self.simulcasts[at].set_target(now, *share, &mut self.publications),
+            }
+        }
+        congestion.scratch = Scratch { takers, bounds, shares };
     }
 
     /// The SFU says what arrived.

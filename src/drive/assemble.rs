@@ -40,6 +40,13 @@ pub(in crate::drive) struct Gathered {
     pub environment: Option<Environment>,
 }
 
+impl Gathered {
+    /// What one run left that was watched by nobody besides.
+    pub fn new(results: Vec<WorkerResult>, progress: Progress, ending: Ending, ended: Instant) -> Self {
+        Self { results, progress, ending, ended, runs: Vec::new(), stalls: Vec::new(), steal: None, environment: None }
+    }
+}
+
 /// Puts the outcome together and judges it.
 pub(in crate::drive) fn outcome(
     shared: &Shared,

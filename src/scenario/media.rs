@@ -109,23 +109,25 @@ fn read_one(name: String, section: &Section<'_>, files: Files<'_>) -> Option<Med
     section.missing("kind", "write kind = \"audio\", kind = \"video\" or kind = \"file\"");
     let later = [("data", "data channels are not built yet")];
     let kinds = [("audio", Kind::Audio), ("video", Kind::Video), ("file", Kind::File)];
-    let plan = match section.choice("kind", &kinds, &later) {
+    let kind = section.choice("kind", &kinds, &later);
+    let plan = match kind {
         Some(Kind::Audio) => read_audio(name, section),
         Some(Kind::Video) => read_video(name, section),
         Some(Kind::File) => clip::read(name, section, files),
         // The name still exists for whoever publishes it.
         None => unknown(name),
     };
-    Some(MediaPlan { sending: sending(section), ..plan })
+    Some(MediaPlan { sending: sending(section, kind), ..plan })
 }
 
-fn sending(section: &Section<'_>) -> Sending {
+fn sending(section: &Section<'_>, kind: Option<Kind>) -> Sending {
     let encode_delay = section.duration("encode_delay").unwrap_or_default();
     if encode_delay > LONGEST_ENCODING {
         section.fail("encode_delay", "`encode_delay` is out of bounds", "write a duration up to \"2s\"");
     }
     let numbers = [("random", false), ("wrap", true)];
-    let near_wrap = section.has("numbers") && section.choice("numbers", &numbers, &[]).unwrap_or(false);
+    let numbered = section.has("numbers") && !matches!(kind, Some(Kind::File));
+    let near_wrap = numbered && section.choice("numbers", &numbers, &[]).unwrap_or(false);
     Sending { encode_delay, near_wrap }
 }
 

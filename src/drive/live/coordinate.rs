@@ -130,7 +130,7 @@ pub fn run(
     let steal = cpu_before.zip(CpuTimes::read()).map(|(before, after)| after.steal_ratio_since(before));
     let environment = Some(machine::environment(options.command.clone(), started));
     let gathered =
-        Gathered { results, progress, ending, ended, runs: Vec::new(), stalls: canary.take(), steal, environment };
+        Gathered { stalls: canary.take(), steal, environment, ..Gathered::new(results, progress, ending, ended) };
     Ok(assemble::outcome(&shared, gathered, &options.scenario_text, &forecast))
 }
 

@@ -150,16 +150,7 @@ fn simulate(
     }
     let links = results.iter().flat_map(|result| &result.links);
     let deliveries = links.filter(|link| link.direction == "down").map(|link| link.delivered).sum();
-    let gathered = Gathered {
-        results,
-        progress,
-        ending,
-        ended,
-        runs: Vec::new(),
-        stalls: Vec::new(),
-        steal: None,
-        environment: None,
-    };
+    let gathered = Gathered::new(results, progress, ending, ended);
     Ok(Part { shared, gathered, intervals: intervals.unwrap_or_default(), lost, deliveries })
 }
 

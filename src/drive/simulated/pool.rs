@@ -163,8 +163,7 @@ fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
         progress.add_run(&gathered.progress, &intervals);
         seeds.push(seed);
     }
-    let gathered =
-        Gathered { results, progress, ending, ended, runs, stalls: Vec::new(), steal: None, environment: None };
+    let gathered = Gathered { runs, ..Gathered::new(results, progress, ending, ended) };
     let forecast = Forecast::of(&shared.plan);
     let ending = gathered.ending.clone();
     let mut outcome = assemble::outcome(&shared, gathered, &options.scenario_text, &forecast);

@@ -99,7 +99,7 @@ fn a_worker_that_dies_ends_the_run_and_makes_it_invalid() {
     ending.generator_gone = lost;
     let ended = Instant::from_secs(3);
     let (stalls, environment) = (Vec::new(), Default::default());
-    let gathered = Gathered { results, progress, ending, ended, runs: Vec::new(), stalls, steal: None, environment };
+    let gathered = Gathered { stalls, environment, ..Gathered::new(results, progress, ending, ended) };
     let outcome = assemble::outcome(&shared, gathered, "", &Forecast::of(&shared.plan));
     assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Invalid, 97), "{}", outcome.reason);
     assert!(!outcome.health.valid && !outcome.health.notes.is_empty());

@@ -67,16 +67,7 @@ fn assert_said(worker: Worker, reports: &Receiver<Report>, what: &str) {
     assert!(detail.starts_with(what), "{detail}");
     let (results, progress) = (vec![result], Progress::new(&shared.plan, String::new()));
     let (ending, ended) = (Ending::default(), Instant::from_secs(1));
-    let gathered = Gathered {
-        results,
-        progress,
-        ending,
-        ended,
-        runs: Vec::new(),
-        stalls: Vec::new(),
-        steal: None,
-        environment: None,
-    };
+    let gathered = Gathered::new(results, progress, ending, ended);
     let outcome = assemble::outcome(&shared, gathered, "", &Forecast::of(&shared.plan));
     assert_eq!(outcome.participants.causes.get(Cause::Local.name()), Some(&1));
     let note = "The kernel refused a UDP socket once: those joins and sessions failed by this machine's doing.";

@@ -1,6 +1,7 @@
 //! Layers within a stream, descriptors of what frames refer to, and sound that repeats itself.
 
 use super::*;
+use crate::rtp::layer::Layer;
 
 /// The same with dependency descriptors.
 fn described(mut plan: MediaPlan) -> MediaPlan {
@@ -95,40 +96,37 @@ fn the_loss_of_a_base_picture_costs_a_keyframe() {
     }
 }
 
+/// Delivers until `end` ms the packets that `marked` keeps, each told its layer and the number of its picture, with the marker bit
+/// that it says, under numbers without a gap.
+fn forward(bench: &mut Bench, end: u64, marked: impl Fn(&Layer, u32) -> Option<bool>) {
+    let mut frame = Frame::default();
+    let mut next = 65_530u16;
+    for millis in 1_000..end {
+        bench.now = millis;
+        let now = Instant::from_millis(millis);
+        bench.encoder.handle_timeout(now);
+        while bench.encoder.poll_frame(&mut frame) {
+            for payload in &frame.packets {
+                let mut bytes = Vec::new();
+                payload.write_into(&mut bytes);
+                let layer = Layer::of_vp9(&bytes, false).expect("VP9");
+                let Some(marker) = marked(&layer, frame.number) else { continue };
+                let (sequence, rtp_time) = (next, frame.rtp_time);
+                next = next.wrapping_add(1);
+                let packet =
+                    Packet { index: 0, sequence, rtp_time, marker, payload: bytes, rtx: false, descriptor: None };
+                bench.deliver(now, now, &packet);
+            }
+        }
+    }
+}
+
 /// Whoever forwards the lower spatial layers only: their last packets end the pictures.
 #[test]
 fn the_lower_layers_alone_are_whole_pictures() {
     for mode in ["L2T1", "L3T3", "L3T3_KEY"] {
         let mut bench = Bench::new(&layered(Codec::Vp9, mode, true));
-        let mut frame = Frame::default();
-        let mut next = 65_530u16;
-        for millis in 1_000..4_000 {
-            bench.now = millis;
-            let now = Instant::from_millis(millis);
-            bench.encoder.handle_timeout(now);
-            while bench.encoder.poll_frame(&mut frame) {
-                for payload in &frame.packets {
-                    let mut bytes = Vec::new();
-                    payload.write_into(&mut bytes);
-                    let layer = crate::rtp::layer::Layer::of_vp9(&bytes, false).expect("VP9");
-                    if layer.spatial > 0 {
-                        continue;
-                    }
-                    let (sequence, marker) = (next, layer.ends_frame);
-                    next = next.wrapping_add(1);
-                    let packet = Packet {
-                        index: 0,
-                        sequence,
-                        rtp_time: frame.rtp_time,
-                        marker,
-                        payload: bytes,
-                        rtx: false,
-                        descriptor: None,
-                    };
-                    bench.deliver(now, now, &packet);
-                }
-            }
-        }
+        forward(&mut bench, 4_000, |layer, _| (layer.spatial == 0).then_some(layer.ends_frame));
         bench.finish().assert_whole();
         let frames = bench.count(Metric::VideoFramesDecodable);
         assert!((88..=91).contains(&frames), "{mode}: {frames}");
@@ -140,36 +138,11 @@ fn the_lower_layers_alone_are_whole_pictures() {
 fn a_layer_that_comes_back_without_a_keyframe_is_undecodable() {
     let mut bench = Bench::new(&layered(Codec::Vp9, "L2T1", true));
     bench.keyframes_answered = false;
-    let mut frame = Frame::default();
-    let mut next = 65_530u16;
-    for millis in 1_000..3_000 {
-        bench.now = millis;
-        let now = Instant::from_millis(millis);
-        bench.encoder.handle_timeout(now);
-        while bench.encoder.poll_frame(&mut frame) {
-            for payload in &frame.packets {
-                let mut bytes = Vec::new();
-                payload.write_into(&mut bytes);
-                let layer = crate::rtp::layer::Layer::of_vp9(&bytes, false).expect("VP9");
-                let taken_away = (10..20).contains(&frame.number);
-                if layer.spatial > 0 && taken_away {
-                    continue;
-                }
-                let (sequence, marker) = (next, layer.ends_frame && (taken_away || layer.spatial == 1));
-                next = next.wrapping_add(1);
-                let packet = Packet {
-                    index: 0,
-                    sequence,
-                    rtp_time: frame.rtp_time,
-                    marker,
-                    payload: bytes,
-                    rtx: false,
-                    descriptor: None,
-                };
-                bench.deliver(now, now, &packet);
-            }
-        }
-    }
+    forward(&mut bench, 3_000, |layer, picture| {
+        let taken_away = (10..20).contains(&picture);
+        let goes = layer.spatial == 0 || !taken_away;
+        goes.then_some(layer.ends_frame && (taken_away || layer.spatial == 1))
+    });
     bench.finish();
     let decodable = bench.count(Metric::VideoFramesDecodable);
     assert_eq!(decodable, 20, "the pictures after the upper layer came back have lost what it leans on");
