@@ -16,7 +16,7 @@ use throng::clock::{Duration, Instant};
 use throng::conference::protocol::{LayerChoice, ServerMessage};
 use throng::conference::{Codec, SendParameters, TrackName};
 use throng::media::scalability::Scalability;
-use throng::media::source::{FrameModel, MediaPlan, RateControl, Source, VideoSource};
+use throng::media::source::{FrameModel, MediaPlan, RateControl, Sending, Source, VideoSource};
 use throng::media::{Encoder, Frame, Identity, LayerPlan};
 use throng::participant::cache::Written;
 use throng::participant::offer::offer;
@@ -65,7 +65,13 @@ fn camera(layers: Vec<LayerPlan>) -> MediaPlan {
         layers,
         silent: false,
     };
-    MediaPlan { name: "cam".into(), codec: Codec::Vp8, bitrate, source: Source::Video(source) }
+    MediaPlan {
+        name: "cam".into(),
+        codec: Codec::Vp8,
+        bitrate,
+        sending: Sending::default(),
+        source: Source::Video(source),
+    }
 }
 
 /// What a publisher offers, and the publications that carry it, the lowest layer first.

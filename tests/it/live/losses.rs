@@ -56,14 +56,14 @@ network = "lossy"
 fn receivers_count_every_packet_that_a_link_loses_and_no_other() {
     let _turn = alone();
     for leg in LEGS {
-        let ran = run(&scenario(leg, 0.05, 0.3));
+        let ran = run(&scenario(leg, 0.05, 0.15));
         let down = ran.lost("lossy", "down", "media");
         let up = ran.lost("leaky", "up", "media");
         // How many that is decides nothing: what is compared below is equal whatever it is, only not where it is nothing.
-        // Of 3 s × 4 viewers × 175 packets/s 5 % are 105, with a standard deviation of 10; of 3 s × 50 packets/s 30 % are
-        // 45, with one of 5.6. The bounds lie eight and seven of those below.
+        // Of 3 s × 4 viewers × 175 packets/s 5 % are 105, with a standard deviation of 10, and the bound lies eight of those
+        // below; of 3 s × 50 packets/s 15 % are 22, and two or fewer come once in 10⁸ runs.
         assert!(down > 25, "{down} lost on downlinks");
-        assert!(up > 5, "{up} lost on the uplink");
+        assert!(up > 2, "{up} lost on the uplink");
         assert_eq!(ran.numerator("rtp.loss_net", &[("population", "control"), ("media", "hot")]), up, "uplink");
         assert_eq!(ran.numerator("rtp.loss_net", &[("population", "lossy")]), down + 4 * up, "downlinks");
         let residual = ran.numerator("rtp.loss_residual", &[("population", "lossy"), ("media", "cam")]);
