@@ -68,7 +68,7 @@ pub use config::{
 };
 pub use group::{Group, Member};
 pub use instant::Instant;
-pub use link::{Delivery, Link};
+pub use link::{Delivery, Dropped, Link};
 pub use load::{LineError, LoadedProfile};
 pub use mahimahi::Mahimahi;
 pub use packet::{CLASSES, Identity, Packet};

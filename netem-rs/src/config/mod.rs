@@ -100,6 +100,27 @@ impl LinkConfig {
             && self.corrupt == 0.0
     }
 
+    /// The bottleneck alone: serialiser, queue and policy, with the overhead that they count. Behind it a link of
+    /// [`Self::behind_bottleneck`] makes the whole again: for a bottleneck that several paths share.
+    #[must_use]
+    pub fn bottleneck(&self) -> Self {
+        Self {
+            rate: self.rate,
+            serialiser: self.serialiser.clone(),
+            queue: self.queue,
+            policy: self.policy.clone(),
+            overhead: self.overhead,
+            ..Self::TRANSPARENT
+        }
+    }
+
+    /// What a packet meets after the bottleneck: loss and wire.
+    #[must_use]
+    pub fn behind_bottleneck(&self) -> Self {
+        let Self { rate, serialiser, queue, policy, .. } = Self::TRANSPARENT;
+        Self { rate, serialiser, queue, policy, ..self.clone() }
+    }
+
     /// The shortest time on the wire that these conditions allow: no packet arrives sooner after it was offered.
     #[must_use]
     pub fn shortest_delay(&self) -> Duration {

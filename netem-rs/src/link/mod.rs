@@ -28,6 +28,7 @@ use crate::report::Report;
 use crate::{Instant, Seed};
 use queue::Departure;
 use slots::SlotStage;
+use std::collections::VecDeque;
 use std::fmt;
 use wire::Wire;
 
@@ -36,6 +37,15 @@ use wire::Wire;
 pub struct Delivery<T> {
     /// When it arrived, never later than the time the link was last told.
     pub at: Instant,
+    /// The packet.
+    pub item: T,
+}
+
+/// A packet that a link did not deliver, of one that keeps them ([`Link::keep_dropped`]).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dropped<T> {
+    /// Whether the queue dropped it ([`crate::Counts::overflowed`]); else it was lost ([`crate::Counts::lost`]).
+    pub overflowed: bool,
     /// The packet.
     pub item: T,
 }
@@ -63,6 +73,8 @@ pub struct Link<T> {
     wire: Wire<T>,
     /// Made when slots are first asked for.
     slots: Option<Box<SlotStage<T>>>,
+    /// What was not delivered, where somebody wants to know.
+    dropped: Option<Box<VecDeque<Dropped<T>>>>,
     report: Report,
 }
 
@@ -91,6 +103,7 @@ impl<T: Packet + Clone> Link<T> {
             corrupt: Dice::new("corrupt"),
             wire: Wire::new(),
             slots: in_slots.then(|| Box::new(SlotStage::new())),
+            dropped: None,
             report: Report::default(),
         }
     }
@@ -104,11 +117,14 @@ impl<T: Packet + Clone> Link<T> {
         counts.offered_bytes += size as u64;
         if self.outage == Some(OutageMode::Drop) {
             counts.lost += 1;
-            return;
+            return self.keep(false, item);
         }
         match self.bottleneck.offer(now, size + self.config.overhead, item) {
             Ok(()) => counts.waiting += 1,
-            Err(_) => counts.overflowed += 1,
+            Err(item) => {
+                counts.overflowed += 1;
+                self.keep(true, item);
+            }
         }
         self.count_refused();
         self.advance(now);
@@ -120,6 +136,24 @@ impl<T: Packet + Clone> Link<T> {
             let counts = &mut self.report.classes[item.class()];
             counts.waiting -= 1;
             counts.overflowed += 1;
+            self.keep(true, item);
+        }
+    }
+
+    /// From now on keeps what is lost or overflows for [`Link::poll_dropped`], which is then to be drained as
+    /// [`Link::poll_output`] is: for whoever has packets of several owners on one link.
+    pub fn keep_dropped(&mut self) {
+        self.dropped.get_or_insert_default();
+    }
+
+    /// The next packet that was not delivered, in the order in which they were dropped; none unless they are kept.
+    pub fn poll_dropped(&mut self) -> Option<Dropped<T>> {
+        self.dropped.as_mut()?.pop_front()
+    }
+
+    fn keep(&mut self, overflowed: bool, item: T) {
+        if let Some(dropped) = &mut self.dropped {
+            dropped.push_back(Dropped { overflowed, item });
         }
     }
 
@@ -242,7 +276,7 @@ impl<T: Packet + Clone> Link<T> {
         let dropped = self.outage == Some(OutageMode::Drop);
         if dropped || self.loss.loses(&self.config.loss, &self.seed, item.identity(), at) {
             self.report.classes[class].lost += 1;
-            return;
+            return self.keep(false, item);
         }
         let copied = self.config.duplicate > 0.0 && self.duplicate.hits(&self.seed, self.config.duplicate);
         let copy = copied.then(|| item.clone());

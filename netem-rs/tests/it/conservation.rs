@@ -253,6 +253,49 @@ fn run(
     (out, report)
 }
 
+/// The same over two links, cut behind the bottleneck; `Pass` counts as `Packet`. Also the numbers of what was dropped.
+fn run_cut(config: &LinkConfig, script: &[(u64, Operation)]) -> (Vec<(u64, Instant)>, Vec<u64>, netem_rs::Counts) {
+    let mut first: Link<Probe> = Link::new(config.bottleneck(), Seed::new(11));
+    let mut second: Link<Probe> = Link::new(config.behind_bottleneck(), Seed::new(11));
+    first.keep_dropped();
+    second.keep_dropped();
+    let (mut now, mut number, mut out, mut dropped) = (Instant::ZERO, 0, Vec::new(), Vec::new());
+    let mut carry_on = |first: &mut Link<Probe>, second: &mut Link<Probe>, now| {
+        first.handle_timeout(now);
+        while let Some(delivery) = first.poll_output() {
+            second.handle_packet(delivery.at, delivery.item);
+        }
+        second.handle_timeout(now);
+        drain(second, &mut out);
+        for link in [first, second] {
+            dropped.extend(std::iter::from_fn(|| link.poll_dropped()).map(|dropped| dropped.item.number));
+        }
+    };
+    for (gap, operation) in script {
+        now += Duration::from_micros(*gap);
+        carry_on(&mut first, &mut second, now);
+        match operation {
+            Operation::Packet { bytes, class } | Operation::Pass { bytes, class } => {
+                first.handle_packet(now, Probe { number, bytes: *bytes, class: *class });
+                number += 1;
+            }
+            Operation::Apply(config) => {
+                first.apply(now, config.bottleneck());
+                second.apply(now, config.behind_bottleneck());
+            }
+            Operation::Outage(outage) => first.set_outage(now, *outage),
+            Operation::Tick => {}
+        }
+        carry_on(&mut first, &mut second, now);
+    }
+    first.set_outage(now, None);
+    carry_on(&mut first, &mut second, Instant::MAX);
+    let (first, second) = (first.report().totals(), second.report().totals());
+    assert_eq!(first.delivered, second.offered);
+    let (lost, overflowed) = (first.lost + second.lost, first.overflowed + second.overflowed);
+    (out, dropped, netem_rs::Counts { offered: first.offered, lost, overflowed, ..second })
+}
+
 fn drain(link: &mut Link<Probe>, out: &mut Vec<(u64, Instant)>) {
     while let Some(delivery) = link.poll_output() {
         out.push((delivery.item.number, delivery.at));
@@ -310,6 +353,24 @@ proptest! {
             }
         });
         prop_assert_eq!(&rare, &asked);
+    }
+
+    #[test]
+    fn a_link_that_is_cut_behind_its_bottleneck_is_the_same_link(config in config(), script in script()) {
+        let script: Vec<_> = script.into_iter().map(|(gap, operation)| match operation {
+            Operation::Pass { bytes, class } => (gap, Operation::Packet { bytes, class }),
+            other => (gap, other),
+        }).collect();
+        let (whole, report) = run(&config, &script, |_, _, _, _| {});
+        let (cut, mut dropped, books) = run_cut(&config, &script);
+        prop_assert_eq!(&whole, &cut);
+        let totals = report.totals();
+        let of = |counts: &netem_rs::Counts| (counts.offered, counts.delivered, counts.lost, counts.overflowed);
+        prop_assert_eq!(of(&totals), of(&books));
+        prop_assert_eq!(dropped.len() as u64, totals.lost + totals.overflowed, "each of them is handed out");
+        dropped.sort_unstable();
+        prop_assert!(dropped.windows(2).all(|pair| pair[0] < pair[1]), "once");
+        prop_assert!(dropped.iter().all(|number| whole.iter().all(|(delivered, _)| delivered != number)));
     }
 
     #[test]
