@@ -79,6 +79,10 @@ fn json(plan: &Plan, forecast: &Forecast) -> serde_json::Value {
         "target": target(plan),
         "populations": plan.populations.iter().enumerate().map(population).collect::<Vec<_>>(),
         "networks": networks,
+        "link_groups": plan.groups.iter().map(|group| serde_json::json!({
+            "name": group.name, "network": plan.networks[usize::from(group.network)].name,
+            "participants": group.members.len(),
+        })).collect::<Vec<_>>(),
         "room_sizes": { "min": sizes.iter().min(), "max": sizes.iter().max() },
         "faults": plan.faults.iter().map(|fault| serde_json::json!({
             "name": fault.name, "kind": fault.kind.word(), "at": fault.at.as_secs_f64(),
@@ -168,6 +172,9 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     for (_, network) in plan.networks.iter().enumerate().filter(|(index, _)| lives_there(plan, *index)) {
         line("network", format!("{}: {}", network.name, network.describe()));
     }
+    for sharing in link_groups(plan) {
+        line("shared", sharing);
+    }
     line("rooms", rooms(plan));
     line("arrivals", arrivals(plan, forecast));
     line("tracks", format!("{} published, {} received", forecast.tracks_published, forecast.tracks_received));
@@ -209,6 +216,28 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     }
     out.push_str("\nPredicted from the plan: no RTCP, no retransmissions, nothing lost.\n");
     out
+}
+
+/// Which people share bottlenecks, a line a network, and what that ties together.
+fn link_groups(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, network) in (0u16..).zip(&plan.networks) {
+        let sizes: Vec<u64> =
+            plan.groups.iter().filter(|g| g.network == index).map(|g| g.members.len() as u64).collect();
+        let (Some(least), Some(most)) = (sizes.iter().min(), sizes.iter().max()) else { continue };
+        let of = if least == most { many(*most, "participant") } else { format!("{least} to {most} participants") };
+        let ways = match network.bottlenecks() {
+            [true, true] => "both ways",
+            [true, false] => "up",
+            [false, _] => "down",
+        };
+        lines.push(format!("{}: {} of {of}, {ways}", network.name, many(sizes.len() as u64, "link group")));
+    }
+    let tied = plan.ties().sets().into_iter().map(|set| set.len()).max().unwrap_or(0);
+    if tied > 1 {
+        lines.push(format!("link groups tie {tied} rooms together, which one worker has"));
+    }
+    lines
 }
 
 /// What a simulation comes to: no socket, and the time of one core for every packet that arrives.

@@ -7,6 +7,7 @@
 use super::item::UpLoad;
 use super::leg::Leg;
 use super::leg_send::send_at;
+use super::line::UP;
 use super::network::Network;
 use super::turn::Turn;
 use crate::cc::{self, ClusterId, Convergence, DATAGRAM_OVERHEAD, Pacer, Sender};
@@ -296,8 +297,10 @@ impl Leg {
         let due = at.saturating_sub(Duration::from_nanos(1));
         turn.sample(Metric::BweEstimate, None, due, congestion.sender.estimate().bps() as f64);
         turn.sample(Metric::BweTarget, None, due, target as f64);
-        let config = network.up.config();
+        let config = network.whole(UP);
         let Some(rate) = config.rate.filter(|_| config.serialiser == Serialiser::Steady) else { return };
+        // Of what others fill too it is what falls to this publisher.
+        let rate = network.fair().map_or(rate, |fair| rate.min(fair.bps()));
         turn.sample(Metric::BweCapacity, None, due, rate as f64);
         let may = Bitrate((rate as f64).min(congestion.wanted) as u64);
         let (stepped, second) = congestion.convergence.handle_second(at, Bitrate(sent as u64), may);

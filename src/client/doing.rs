@@ -49,23 +49,12 @@ impl Doing {
     }
 }
 
-/// The networks behind which a participant lives, each from when on.
-pub(super) fn stays(plan: &ParticipantPlan) -> Vec<(Instant, u16)> {
-    let switches = plan.actions.iter().filter_map(|action| match action.act {
-        Act::SwitchNetwork { network } => Some((action.at, network)),
-        _ => None,
-    });
-    std::iter::once((Instant::ZERO, plan.network)).chain(switches).collect()
-}
-
 /// The links of a participant, with everything ahead that the plan says of them.
 pub(super) fn network(shared: &Shared, plan: &ParticipantPlan) -> Network {
-    let stays = stays(plan);
-    Network::new(&shared.plan.networks, &stays, &plan.outages, &plan.seed.child("network")).with_faults(
-        &shared.plan,
-        &plan.faults,
-        shared.signalling_port(),
-    )
+    let stays: Vec<(Instant, u16)> = plan.networks().collect();
+    Network::new(&shared.plan.networks, &stays, &plan.outages, &plan.seed.child("network"))
+        .with_groups(&shared.plan, plan)
+        .with_faults(&shared.plan, &plan.faults, shared.signalling_port())
 }
 
 impl Client {

@@ -1,7 +1,9 @@
 //! What a leg sends: frames that are due, feedback, and the sealing of whatever leaves the emulated uplink.
 
+use super::group::Load;
 use super::item::{UpItem, UpLoad, control_class};
 use super::leg::{FEEDBACK_EVERY, Leg, REPORT_EVERY, Role};
+use super::line::UP;
 use super::network::{Conditions, Network};
 use super::shared::Shared;
 use super::turn::Turn;
@@ -44,7 +46,7 @@ pub(super) fn legs(
         let mut path = Stream::new(conditions.up.clone(), conditions.down.clone(), seed.child("signalling"));
         path.set_outage(now, conditions.up_outage, conditions.down_outage);
         let mut leg = Leg::new(index, role, adapter, path, &seed);
-        leg.hold = hold(&conditions.up);
+        leg.hold = hold(conditions);
         if shared.dumped.contains(&me) {
             leg.received.tap = Some(Box::new(Tap::new(&plan.name, session, index, shared.ntp_origin)));
         }
@@ -99,6 +101,9 @@ fn send(leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad)
 /// As [`send`], with the time at which it enters.
 pub(super) fn send_at(at: Instant, leg: &mut Leg, turn: &mut Turn<'_>, network: &mut Network, load: UpLoad) {
     let item = UpItem { session: turn.session, leg: leg.index, load, damage: None };
+    if let Some(lane) = network.lane(UP) {
+        return turn.sink.crossings.extend(network.enter(lane, at, Load::Up(item)));
+    }
     if network.up.pass(item.class(), item.wire_size()) {
         leg.emit(turn, &item.load);
     } else {
@@ -108,8 +113,8 @@ pub(super) fn send_at(at: Instant, leg: &mut Leg, turn: &mut Turn<'_>, network: 
 
 /// How long the making of frames may be put off on an uplink with this delay: as long as nobody can see it, and short
 /// enough for an interval's counts to be those of its own frames.
-fn hold(up: &netem::LinkConfig) -> Duration {
-    up.shortest_delay().min(MAX_HOLD)
+fn hold(conditions: &Conditions) -> Duration {
+    if conditions.up_shared { Duration::ZERO } else { conditions.up.shortest_delay().min(MAX_HOLD) }
 }
 
 impl Leg {
@@ -388,7 +393,7 @@ impl Leg {
     /// The conditions of the network changed.
     pub fn apply(&mut self, turn: &mut Turn<'_>, conditions: &Conditions) {
         self.stirred = true;
-        self.hold = if self.congestion.is_some() { Duration::ZERO } else { hold(&conditions.up) };
+        self.hold = if self.congestion.is_some() { Duration::ZERO } else { hold(conditions) };
         self.path.0.apply(turn.now, conditions.up.clone(), conditions.down.clone());
         self.path.0.set_outage(turn.now, conditions.up_outage, conditions.down_outage);
     }

@@ -12,6 +12,7 @@ mod disturbed;
 mod doing;
 mod fate;
 mod faults;
+mod group;
 mod item;
 mod join;
 mod leg;
@@ -20,6 +21,7 @@ mod leg_encoders;
 mod leg_publish;
 mod leg_receive;
 mod leg_send;
+mod line;
 mod network;
 mod parting;
 mod recovery;
@@ -38,6 +40,7 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+pub use group::{Crossed, Crossing, Groups};
 pub use item::{CLASS_NAMES, Datagram};
 pub use shared::Shared;
 pub use sink::{Entry, Milestone, Order, Outbox, Sink};
@@ -51,7 +54,9 @@ use crate::signalling::Carried;
 use comeback::Comeback;
 use doing::Doing;
 use faults::Timeline;
+use group::Load;
 use item::DownItem;
+use line::DOWN;
 use network::Network;
 use parting::Parting;
 use recovery::Recoveries;
@@ -228,7 +233,8 @@ impl Client {
             return;
         }
         let class = session.classify(leg, bytes.get());
-        if self.network.down.pass(class as usize, bytes.get().len()) {
+        let lane = self.network.lane(DOWN);
+        if lane.is_none() && self.network.down.pass(class as usize, bytes.get().len()) {
             session.deliver(&mut turn, leg, source, (entered, entered), bytes.get());
             self.stirred = true;
         } else {
@@ -237,7 +243,21 @@ impl Client {
                 Datagram::Given(bytes) => bytes,
             };
             let item = DownItem { session: turn.session, leg, class, source, entered, bytes, damaged: false };
-            self.network.down.handle_packet(entered, item);
+            match lane {
+                None => self.network.down.handle_packet(entered, item),
+                Some(lane) => {
+                    turn.sink.crossings.extend(self.network.enter(lane, entered, Load::Down(item)));
+                }
+            }
+        }
+    }
+
+    /// A packet of its own has left a bottleneck that it shares with others, or was dropped there.
+    pub fn handle_crossed(&mut self, now: Instant, crossed: Crossed, shared: &Shared, sink: &mut Sink) {
+        self.network.handle_crossed(crossed);
+        // What goes into its own links comes out of them when it is due.
+        if self.session.is_some() && self.network.arrival().is_some_and(|at| at <= now) {
+            self.settle(now, shared, sink);
         }
     }
 
@@ -318,7 +338,7 @@ impl Client {
     /// where nobody is there to receive.
     #[must_use]
     pub fn downlink_delay(&self) -> Duration {
-        if self.session.is_some() { self.network.down.config().shortest_delay() } else { Duration::ZERO }
+        if self.session.is_some() { self.network.downlink_delay() } else { Duration::ZERO }
     }
 
     /// When the conditions of its network change next.
@@ -401,10 +421,8 @@ impl Client {
 
     /// What the emulated links did since the last interval.
     fn record_links(&mut self, turn: &mut Turn<'_>) {
-        for link in [self.network.up.report(), self.network.down.report()] {
-            if !link.queue_delay().is_zero() {
-                turn.record(Metric::NetEmuQueue, None, turn.now, link.queue_delay());
-            }
+        for delay in self.network.queue_delays().into_iter().filter(|delay| !delay.is_zero()) {
+            turn.record(Metric::NetEmuQueue, None, turn.now, delay);
         }
         let (lost, offered) = self.network.take_losses();
         turn.ratio(Metric::NetEmuLoss, None, turn.now, lost, offered);

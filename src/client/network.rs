@@ -1,12 +1,19 @@
 //! A participant's access network over time: both links, and what the plan changes about them and when.
+//!
+//! Where it shares a bottleneck with others its own link is what lies behind that, and what goes into the direction is handed
+//! to the link group first ([`Network::enter`]).
 
 use super::faults::Firewall;
+use super::group::{Crossed, Crossing, Load};
 use super::item::{DownItem, UpItem};
-use crate::clock::Instant;
+use super::line::{DOWN, Lane, Line, UP};
+use crate::clock::{Duration, Instant};
 use crate::plan::network::placed;
-use crate::plan::{FaultKind, NetworkPlan, Outage, Plan, Ports};
+use crate::plan::network::NetworkStep;
+use crate::plan::{FaultKind, NetworkPlan, Outage, ParticipantPlan, Plan, Ports};
 use crate::seed::Seed;
-use netem::{Link, LinkConfig, OutageMode};
+use crate::units::Bitrate;
+use netem::{CLASSES, Counts, Link, LinkConfig, OutageMode};
 
 /// Both links of one participant and their timeline.
 pub struct Network {
@@ -14,6 +21,10 @@ pub struct Network {
     pub up: Link<UpItem>,
     /// Towards the participant.
     pub down: Link<DownItem>,
+    /// Where both directions now meet a bottleneck that is shared.
+    lanes: [Option<Lane>; 2],
+    /// What is known of those, where there are any in the whole run.
+    line: Option<Box<Line>>,
     /// Where in every trace the start of the run is, in 2⁻⁶⁴ of it.
     place: u64,
     /// By time.
@@ -68,6 +79,8 @@ pub struct Conditions {
     pub up: LinkConfig,
     /// Towards the participant.
     pub down: LinkConfig,
+    /// Whether others share the bottleneck upwards: they meet what is sent in the order in which it is.
+    pub up_shared: bool,
     /// Outage of what signalling goes through, upwards.
     pub up_outage: Option<OutageMode>,
     /// Outage of what signalling comes through, downwards.
@@ -89,6 +102,8 @@ impl Network {
         Self {
             up: Link::new(placed(&first.up, place), seed.child("up")),
             down: Link::new(placed(&first.down, place), seed.child("down")),
+            lanes: [None; 2],
+            line: None,
             place,
             changes,
             next: 0,
@@ -99,6 +114,17 @@ impl Network {
             firewall: Firewall::default(),
             taken: (0, 0),
         }
+    }
+
+    /// The same as one of the link groups that this participant is a member of.
+    #[must_use]
+    pub fn with_groups(mut self, plan: &Plan, participant: &ParticipantPlan) -> Self {
+        self.line = Line::new(plan, participant);
+        if self.line.is_some() {
+            let network = &plan.networks[usize::from(participant.network)];
+            self.set_conditions(Instant::ZERO, participant.network, &network.steps[0]);
+        }
+        self
     }
 
     /// The same with the faults of packets ahead that this participant is selected for; `signalling` is the port of the
@@ -169,9 +195,7 @@ impl Network {
             self.next += 1;
             match change {
                 Change::Step(network, index) => {
-                    let step = &plans[usize::from(network)].steps[index];
-                    self.up.apply(at, placed(&step.up, self.place));
-                    self.down.apply(at, placed(&step.down, self.place));
+                    self.set_conditions(at, network, &plans[usize::from(network)].steps[index]);
                 }
                 Change::Begin(outage) => self.count_outage(at, &outage, 1),
                 Change::End(outage) => self.count_outage(at, &outage, -1),
@@ -185,8 +209,9 @@ impl Network {
     #[must_use]
     pub fn conditions(&self) -> Conditions {
         Conditions {
-            up: self.up.config().clone(),
-            down: self.down.config().clone(),
+            up: self.whole(UP).clone(),
+            down: self.whole(DOWN).clone(),
+            up_shared: self.lanes[UP].is_some(),
             up_outage: mode(self.outages.0 + self.silences, self.pauses.0),
             down_outage: mode(self.outages.1 + self.silences, self.pauses.1),
         }
@@ -194,11 +219,107 @@ impl Network {
 
     /// Packets that both links lost or overflowed, and were offered, since the last call.
     pub fn take_losses(&mut self) -> (u64, u64) {
-        let (up, down) = (self.up.report().totals(), self.down.report().totals());
-        let lost = up.lost + up.overflowed + down.lost + down.overflowed;
-        let offered = up.offered + down.offered;
+        let (mut lost, mut offered) = (0, 0);
+        for counts in self.books().iter().flatten() {
+            lost += counts.lost + counts.overflowed;
+            offered += counts.offered;
+        }
         let (lost_before, offered_before) = std::mem::replace(&mut self.taken, (lost, offered));
         (lost - lost_before, offered - offered_before)
+    }
+
+    /// The conditions of a direction as they are for who goes through it, shared parts among them.
+    #[must_use]
+    pub fn whole(&self, direction: usize) -> &LinkConfig {
+        match &self.line {
+            Some(line) => &line.whole[direction],
+            None if direction == UP => self.up.config(),
+            None => self.down.config(),
+        }
+    }
+
+    /// What falls to this participant of an uplink that others fill too, as of the last second.
+    #[must_use]
+    pub fn fair(&self) -> Option<Bitrate> {
+        self.line.as_ref().filter(|_| self.lanes[UP].is_some()).and_then(|line| line.fair)
+    }
+
+    /// The group that what goes this way is to be handed to, if any.
+    #[must_use]
+    pub fn lane(&self, direction: usize) -> Option<Lane> {
+        self.lanes[direction]
+    }
+
+    /// Hands a packet to a link group at `at`; nothing is left of it where a fault lets nothing through.
+    pub fn enter(&mut self, lane: Lane, at: Instant, load: Load) -> Option<Crossing> {
+        let blocked = self.blocks > 0;
+        if let Some(line) = &mut self.line {
+            line.enter(&load, blocked);
+        }
+        (!blocked).then_some(Crossing { group: lane.group, member: lane.member, at, load })
+    }
+
+    /// Takes back what has crossed a shared bottleneck, into the participant's own link: whatever the conditions are by then.
+    pub fn handle_crossed(&mut self, crossed: Crossed) {
+        if let Some(line) = &mut self.line {
+            line.handle(&crossed);
+        }
+        match crossed.load {
+            _ if crossed.dropped.is_some() => {}
+            Load::Up(item) => self.up.handle_packet(crossed.at, item),
+            Load::Down(item) => self.down.handle_packet(crossed.at, item),
+        }
+    }
+
+    /// When one of the links lets something out.
+    #[must_use]
+    pub fn arrival(&self) -> Option<Instant> {
+        [self.up.poll_timeout(), self.down.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// How long the downlink holds every packet at least: what is told that much later cannot be told apart. Others are told
+    /// apart by when they meet it.
+    #[must_use]
+    pub fn downlink_delay(&self) -> Duration {
+        if self.lanes[DOWN].is_some() { Duration::ZERO } else { self.down.config().shortest_delay() }
+    }
+
+    /// The books of both directions, shared parts among them.
+    #[must_use]
+    pub fn books(&self) -> [[Counts; CLASSES]; 2] {
+        let own = [self.up.report(), self.down.report()];
+        match &self.line {
+            None => own.map(|report| *report.classes()),
+            Some(line) => [line.books(UP, own[UP]), line.books(DOWN, own[DOWN])],
+        }
+    }
+
+    /// How long the packet that left each direction's bottleneck last had waited for it.
+    #[must_use]
+    pub fn queue_delays(&self) -> [Duration; 2] {
+        let own = [self.up.report().queue_delay(), self.down.report().queue_delay()];
+        let Some(line) = &self.line else { return own };
+        [UP, DOWN].map(|way| if self.lanes[way].is_some() { line.queue_delay[way] } else { own[way] })
+    }
+
+    /// The conditions become those of a step of the network that it lives behind now.
+    fn set_conditions(&mut self, at: Instant, network: u16, step: &NetworkStep) {
+        let Some(line) = &mut self.line else {
+            self.up.apply(at, placed(&step.up, self.place));
+            self.down.apply(at, placed(&step.down, self.place));
+            return;
+        };
+        let here = line.place(network);
+        let place = here.map_or(self.place, |here| here.bits);
+        self.lanes = here.map_or([None; 2], |here| here.lanes);
+        line.whole = [placed(&step.up, place), placed(&step.down, place)];
+        let own = |way: usize| match self.lanes[way] {
+            Some(_) => line.whole[way].behind_bottleneck(),
+            None => line.whole[way].clone(),
+        };
+        self.up.apply(at, own(UP));
+        self.down.apply(at, own(DOWN));
+        self.set_outages(at);
     }
 
     /// Outages may overlap: a link carries again when the last of them has ended.
@@ -233,8 +354,15 @@ impl Network {
     }
 
     fn set_outages(&mut self, at: Instant) {
-        self.up.set_outage(at, mode(self.outages.0 + self.blocks, self.pauses.0));
-        self.down.set_outage(at, mode(self.outages.1 + self.blocks, self.pauses.1));
+        // A shared bottleneck has its outages itself.
+        let counted = |way: usize, drops: u32, pauses: u32| match self.lanes[way] {
+            Some(_) => mode(self.blocks, 0),
+            None => mode(drops + self.blocks, pauses),
+        };
+        let (up, down) =
+            (counted(UP, self.outages.0, self.pauses.0), counted(DOWN, self.outages.1, self.pauses.1));
+        self.up.set_outage(at, up);
+        self.down.set_outage(at, down);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What clients write into: one a worker, drained by the driver after each client that it told something.
 
+use super::group::Crossing;
 use crate::clock::Instant;
 use crate::dump::Record;
 use crate::media::Frame;
@@ -17,6 +18,8 @@ pub struct Sink {
     pub orders: Vec<Order>,
     /// Samples of all clients of the worker.
     pub recorder: Recorder,
+    /// Packets that meet those of others, for the driver to hand to their link groups.
+    pub crossings: Vec<Crossing>,
     /// What participants that dump have received, for the driver to write.
     pub dumped: Vec<Record>,
     /// Scratch: the frame being packetised.
@@ -40,6 +43,7 @@ impl Sink {
             datagrams: Outbox::default(),
             orders: Vec::new(),
             recorder,
+            crossings: Vec::new(),
             dumped: Vec::new(),
             frame: Frame::default(),
             outgoing: Vec::new(),

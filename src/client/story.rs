@@ -255,9 +255,8 @@ fn values(scalars: &Totals) -> BTreeMap<String, f64> {
 /// The books of both links, a line a class that was used.
 pub(super) fn links(participant: u32, network: &Network) -> Vec<LinkOutcome> {
     let mut lines = Vec::new();
-    for (direction, report) in [("up", network.up.report()), ("down", network.down.report())] {
-        for (class, name) in CLASS_NAMES.iter().enumerate() {
-            let counts = report.class(class);
+    for (direction, books) in ["up", "down"].into_iter().zip(network.books()) {
+        for (class, (name, counts)) in CLASS_NAMES.iter().zip(books).enumerate() {
             if counts.offered == 0 && class > 0 {
                 continue;
             }

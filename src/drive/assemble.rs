@@ -58,7 +58,7 @@ pub(in crate::drive) fn outcome(
     let times = RunTimes { ended: gathered.ended.as_secs_f64(), ..gathered.progress.times };
     let runs = if gathered.runs.is_empty() { vec![times] } else { std::mem::take(&mut gathered.runs) };
     let mut recorded = gathered.progress.finish_recorder(shared, &gathered.stalls);
-    let (mut details, mut links) = (Vec::new(), Vec::new());
+    let (mut details, mut links, mut link_groups) = (Vec::new(), Vec::new(), Vec::new());
     let workers = gathered.results.len();
     let receive_buffer = gathered.results.iter().map(|result| result.receive_buffer).min().unwrap_or(0);
     for result in gathered.results {
@@ -68,6 +68,7 @@ pub(in crate::drive) fn outcome(
         recorded.merge(result.recorded);
         details.extend(result.details);
         links.extend(result.links);
+        link_groups.extend(result.link_groups);
     }
     details.sort_by_key(|detail| detail.index);
     links.sort_by_key(|link: &LinkOutcome| link.participant);
@@ -103,6 +104,7 @@ pub(in crate::drive) fn outcome(
         rates: build::rates(&recorded, &runs, (forecast.steady.packets_up, forecast.steady.packets_down)),
         series: series(&gathered.progress, &names, plan.output.interval, gathered.ended),
         links,
+        link_groups,
         participants_detail: details,
         health,
         faults: faults::faults(plan, &recorded, &thresholds),

@@ -1,7 +1,7 @@
 //! What a part of a run, a worker thread or a team of islands, tells of each interval and leaves behind.
 
 use crate::metrics::{Interval, Recorded};
-use crate::outcome::{LinkOutcome, ParticipantDetail};
+use crate::outcome::{LinkGroupOutcome, LinkOutcome, ParticipantDetail};
 
 /// Receive buffer that every socket asks for, bytes: a thousand packets of 1,200, the kernel's bookkeeping included.
 pub const WANTED_BUFFER: usize = 1 << 21;
@@ -38,6 +38,8 @@ pub struct WorkerResult {
     pub details: Vec<ParticipantDetail>,
     /// The books of their links.
     pub links: Vec<LinkOutcome>,
+    /// The books of their link groups.
+    pub link_groups: Vec<LinkGroupOutcome>,
     /// Drops and send errors since the last interval.
     pub last: IntervalReport,
     /// The smallest receive buffer that the kernel granted, bytes; see [`WANTED_BUFFER`].

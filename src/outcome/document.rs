@@ -50,6 +50,9 @@ pub struct Outcome {
     pub series: Series,
     /// Conservation counts of every participant's links.
     pub links: Vec<LinkOutcome>,
+    /// The books of the bottlenecks that participants share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link_groups: Vec<LinkGroupOutcome>,
     /// By index.
     pub participants_detail: Vec<ParticipantDetail>,
     /// The generator's.
@@ -323,6 +326,32 @@ pub struct LinkOutcome {
     pub waiting: u64,
     /// On the wire at the end.
     pub flying: u64,
+}
+
+/// The books of the bottlenecks that a link group shares, all classes and members together: offered = delivered + lost +
+/// overflowed + waiting. What is delivered enters the members' own links.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinkGroupOutcome {
+    /// Its name.
+    pub group: String,
+    /// The network whose bottlenecks they are.
+    pub network: String,
+    /// Members.
+    pub participants: u32,
+    /// `up` or `down`, seen from the participants.
+    pub direction: String,
+    /// Handed to the bottleneck.
+    pub offered: u64,
+    /// Came out of it.
+    pub delivered: u64,
+    /// Lost in an outage.
+    pub lost: u64,
+    /// Dropped by the queue.
+    pub overflowed: u64,
+    /// Marked by the queue as having met congestion (ECN); they go on.
+    pub marked: u64,
+    /// In the queue at the end.
+    pub waiting: u64,
 }
 
 /// One participant.

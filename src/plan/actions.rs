@@ -3,11 +3,10 @@
 //! Actions about one thing may overlap: a media is muted while any of them says so, and the last switch of networks that is
 //! still on decides where one lives.
 
-use super::{Outage, ParticipantPlan, outages};
+use super::{Outage, ParticipantPlan};
 use crate::clock::{Duration, Instant};
 use crate::dist::unit;
 use crate::scenario::action::{Action, ActionKind, When};
-use crate::scenario::network::Network;
 use crate::seed::Seed;
 
 /// Something that a participant does.
@@ -176,14 +175,9 @@ fn switches(drawn: &[(&ActionKind, Vec<Span>)], home: u16, network: impl Fn(&str
     plan
 }
 
-/// The outages of a participant's links wherever it lives: those of each network while it is there.
-pub(super) fn outages(participant: &ParticipantPlan, sources: &[Network], end: Instant, seed: Seed) -> Vec<Outage> {
-    let of = |network: u16| outages::draw(&sources[usize::from(network)].schedule, end, seed);
-    let mut stays = vec![(Instant::ZERO, participant.network)];
-    stays.extend(participant.actions.iter().filter_map(|one| match one.act {
-        Act::SwitchNetwork { network } => Some((one.at, network)),
-        _ => None,
-    }));
+/// The outages of a participant's links wherever it lives: those that there are `of` each network while it is there.
+pub(super) fn outages(participant: &ParticipantPlan, of: impl Fn(u16) -> Vec<Outage>) -> Vec<Outage> {
+    let stays: Vec<(Instant, u16)> = participant.networks().collect();
     let mut all = Vec::new();
     for (index, &(from, network)) in stays.iter().enumerate() {
         let until = stays.get(index + 1).map_or(Instant::MAX, |(at, _)| *at);

@@ -24,7 +24,7 @@ impl Alone {
         let network = builtin(name)?;
         let (up, down) = (network.base.up.config.clone(), network.base.down.config.clone());
         let steps = vec![NetworkStep { at: Instant::ZERO, up, down }];
-        Some(Self { plan: NetworkPlan { name: name.to_owned(), steps }, network, end })
+        Some(Self { plan: NetworkPlan::new(name, steps), network, end })
     }
 
     /// A network of a scenario; `Ok(None)` when there is none of that name.

@@ -8,6 +8,7 @@ pub mod alone;
 mod arrivals;
 pub mod faults;
 pub mod forecast;
+pub mod groups;
 mod headcount;
 pub mod network;
 mod outages;
@@ -35,6 +36,7 @@ use crate::seed::Seed;
 pub use actions::{Act, ActionPlan};
 pub use faults::{FaultKind, FaultPlan, Ports, SpellPlan};
 pub use forecast::Forecast;
+pub use groups::LinkGroupPlan;
 pub use network::{NetworkPlan, Outage};
 pub use resolve::{derived_run_id, load};
 use std::collections::BTreeMap;
@@ -60,6 +62,8 @@ pub struct Plan {
     pub networks: Vec<NetworkPlan>,
     /// Names of networks of the file that nobody lives behind, switches to, or extends.
     pub idle_networks: Vec<String>,
+    /// Participants who share bottlenecks, network by network.
+    pub groups: Vec<LinkGroupPlan>,
     /// In the file's order of names.
     pub media: Vec<MediaPlan>,
     /// Rooms with their participants.
@@ -138,6 +142,8 @@ pub struct ParticipantPlan {
     pub room: u32,
     /// Index of its network.
     pub network: u16,
+    /// Indices of the link groups that it is a member of while it lives behind their networks: one a network at most.
+    pub groups: Vec<u32>,
     /// When it comes.
     pub arrival: Arrival,
     /// Its sessions in order; more than one when it rejoins. Never empty.

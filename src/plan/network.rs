@@ -1,6 +1,8 @@
 //! Emulated networks, resolved from `[network.*]` and the built-in profiles.
 
 use crate::clock::{Duration, Instant};
+pub use crate::scenario::network::LinkGroup;
+use crate::scenario::path::has_bottleneck;
 use crate::units::{Bitrate, format_duration};
 use netem::{DelayVariation, LinkConfig, Loss, QueueLimit, QueuePolicy, Serialiser};
 
@@ -11,9 +13,30 @@ pub struct NetworkPlan {
     pub name: String,
     /// Conditions by time, the first at the start of the run. Outages are not among them: they are drawn per participant.
     pub steps: Vec<NetworkStep>,
+    /// Who shares its bottlenecks.
+    pub link_group: LinkGroup,
 }
 
 impl NetworkPlan {
+    /// A network whose links nobody shares.
+    #[must_use]
+    pub fn new(name: &str, steps: Vec<NetworkStep>) -> Self {
+        Self { name: name.to_owned(), steps, link_group: LinkGroup::None }
+    }
+
+    /// The same, with its bottlenecks shared.
+    #[must_use]
+    pub fn shared_by(self, link_group: LinkGroup) -> Self {
+        Self { link_group, ..self }
+    }
+
+    /// Whether it has a bottleneck to share, from the participant and towards it, at any time.
+    #[must_use]
+    pub fn bottlenecks(&self) -> [bool; 2] {
+        let any = |of: fn(&NetworkStep) -> &LinkConfig| self.steps.iter().any(|step| has_bottleneck(of(step)));
+        [any(|step| &step.up), any(|step| &step.down)]
+    }
+
     /// The conditions at the start of the run in one line, and how many changes follow.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -23,7 +46,13 @@ impl NetworkPlan {
             1 => "; 1 change".to_owned(),
             n => format!("; {n} changes"),
         };
-        format!("up {}; down {}{changes}", describe(&first.up), describe(&first.down))
+        let shared = match self.link_group {
+            LinkGroup::None => String::new(),
+            LinkGroup::All => "; shared by all".to_owned(),
+            LinkGroup::Room => "; shared by room".to_owned(),
+            LinkGroup::Size(size) => format!("; shared by {size} each"),
+        };
+        format!("up {}; down {}{changes}{shared}", describe(&first.up), describe(&first.down))
     }
 
     /// What changes after the start, by time, for one whose outages are these. At one time new conditions come first,
@@ -185,7 +214,7 @@ mod tests {
     fn at_one_time_conditions_change_first_and_an_outage_ends_before_the_next_begins() {
         let step = |at| NetworkStep { at, up: LinkConfig::default(), down: LinkConfig::default() };
         let at = Instant::from_secs;
-        let plan = NetworkPlan { name: "x".to_owned(), steps: vec![step(at(0)), step(at(4))] };
+        let plan = NetworkPlan::new("x", vec![step(at(0)), step(at(4))]);
         let outage = |from| Outage { at: at(from), length: Duration::from_secs(2), up: true, down: true, pause: false };
         let (first, second) = (outage(2), outage(4));
         let expected = [
@@ -217,7 +246,7 @@ mod tests {
         assert_eq!(describe(&config), words);
         let step = |at| NetworkStep { at, up: LinkConfig::default(), down: config.clone() };
         let steps = vec![step(Instant::ZERO), step(Instant::from_secs(1))];
-        let plan = NetworkPlan { name: "x".to_owned(), steps };
+        let plan = NetworkPlan::new("x", steps);
         assert_eq!(plan.describe(), format!("up unimpaired; down {words}; 1 change"));
     }
 }

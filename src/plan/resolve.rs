@@ -5,7 +5,7 @@
 
 use super::rooms::{Group, place, sizes};
 use super::{Arrival, NetworkPlan, ParticipantPlan, Plan, PopulationPlan, RoomPlan};
-use super::{actions, arrivals, headcount, pins, quota, seats, sessions, timeline};
+use super::{actions, arrivals, headcount, outages, pins, quota, seats, sessions, timeline};
 use crate::clock::Instant;
 use crate::scenario::arrivals::{Arrivals, Process, Start};
 use crate::scenario::check::{Report, network_of, used_networks};
@@ -87,6 +87,7 @@ impl Plan {
             populations: scenario.populations.iter().zip(&casts).map(|(p, cast)| population_plan(p, cast)).collect(),
             networks: networks.plans.clone(),
             idle_networks: idle_networks(scenario),
+            groups: Vec::new(),
             media: scenario.media.clone(),
             rooms: rooms(scenario, run_id),
             participants: Vec::new(),
@@ -102,6 +103,7 @@ impl Plan {
         }
         let placed = placed.unwrap_or_default();
         let plan = plan.with_participants(scenario, &casts, &placed, &networks, root_seed).with_room_names();
+        let plan = plan.with_groups(&networks.sources, root_seed, &report);
         let plan = seats::take(plan, scenario, root_seed);
         pins::check(&plan, scenario, &report);
         let plan = plan.with_faults(scenario, root_seed, &report);
@@ -132,6 +134,7 @@ impl Plan {
                     population: p as u16,
                     room,
                     network: homes[i],
+                    groups: Vec::new(),
                     arrival: *arrival,
                     sessions: sessions::draw(&population.session, earliest, end, seed),
                     publish: publish.clone(),
@@ -161,7 +164,8 @@ impl Plan {
         let actions = actions::draw(&population.actions, end, seed, last.network, media, network);
         let Some(last) = self.participants.last_mut() else { return };
         last.actions = actions;
-        last.outages = actions::outages(last, &networks.sources, end, seed);
+        let of = |network: u16| outages::draw(&networks.sources[usize::from(network)].schedule, end, seed);
+        last.outages = actions::outages(last, of);
     }
 
     fn media_index(&self, name: &str) -> Option<u16> {

@@ -23,7 +23,7 @@ pub(super) fn resolve(network: &Network, end: Instant, report: &Report<'_>) -> N
     };
     let steps =
         times.into_iter().map(|at| NetworkStep { at, up: at_time(&up, at), down: at_time(&down, at) }).collect();
-    NetworkPlan { name: network.name.clone(), steps }
+    NetworkPlan::new(&network.name, steps).shared_by(network.link_group)
 }
 
 /// Conditions of one direction by time, the first at the start of the run.

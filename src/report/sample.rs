@@ -6,7 +6,7 @@ mod metrics;
 mod series;
 
 use crate::outcome::{
-    Environment, FaultOutcome, Health, HealthCheck, Labels, LinkOutcome, Outcome, ParticipantDetail, Participants,
+    Environment, FaultOutcome, Health, HealthCheck, Labels, LinkGroupOutcome, LinkOutcome, Outcome, ParticipantDetail, Participants,
     Rates, RecoveryTimes, RunEvent, RunTimes, Series, Timeline, TrackDetail, Verdict, World,
 };
 use metrics::{metrics, thresholds};
@@ -71,6 +71,7 @@ pub fn empty() -> Outcome {
         rates: Rates::default(),
         series: Series::default(),
         links: Vec::new(),
+        link_groups: Vec::new(),
         participants_detail: Vec::new(),
         health: Health::default(),
         faults: Vec::new(),
@@ -106,6 +107,7 @@ pub fn outcome(sample: &Sample) -> Outcome {
         rates: Rates { packets_up: 3_200.0, packets_down: 51_000.0, bits_up: 8e6, bits_down: 1.3e8, ..Rates::default() },
         series: series(sample, &people, &mut dice),
         links: vec![link()],
+        link_groups: vec![link_group()],
         participants_detail: people,
         health: health(sample),
         faults: faults(sample),
@@ -211,6 +213,21 @@ fn timeline(sample: &Sample, dice: &mut Dice, from: f64, frozen: f64) -> Timelin
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+fn link_group() -> LinkGroupOutcome {
+    LinkGroupOutcome {
+        group: "office-1".to_owned(),
+        network: "office".to_owned(),
+        participants: 4,
+        direction: "up".to_owned(),
+        offered: 100,
+        delivered: 93,
+        lost: 2,
+        overflowed: 3,
+        marked: 0,
+        waiting: 2,
+    }
 }
 
 fn link() -> LinkOutcome {

@@ -3,7 +3,7 @@
 use super::action::{self, ActionKind};
 use super::error::Errors;
 use super::fault;
-use super::network::{Network, builtin, unknown};
+use super::network::{LinkGroup, Network, builtin, unknown};
 use super::population::{Headcount, Population};
 use super::run::World;
 use super::subscribe::Selection;
@@ -309,6 +309,12 @@ pub(crate) fn used_networks(scenario: &Scenario) -> Vec<String> {
 /// The network of that name: of the file, else built in, else the unimpaired path.
 pub(crate) fn network_of(scenario: &Scenario, name: &str) -> Network {
     let own = scenario.networks.iter().find(|network| network.name == name).cloned();
-    let plain = || Network { name: name.to_owned(), base: Default::default(), schedule: Vec::new(), is_base: false };
+    let plain = || Network {
+        name: name.to_owned(),
+        base: Default::default(),
+        link_group: LinkGroup::None,
+        schedule: Vec::new(),
+        is_base: false,
+    };
     own.or_else(|| builtin(name)).unwrap_or_else(plain)
 }

@@ -4,6 +4,7 @@
 //! steps of a `schedule`. Limits of the fields themselves are netem's (`LinkConfig::problems`).
 
 use super::Files;
+use super::document::Value;
 use super::path::{self, PathChange};
 use super::section::{Section, Shape};
 use super::suggest::instead;
@@ -12,8 +13,8 @@ use netem::{LinkConfig, QueueLimit, QueuePolicy};
 
 pub(crate) static NETWORK: Shape = Shape {
     name: "Network",
-    keys: &["extends", "up", "down", "schedule"],
-    refused: &[("link_group", "links that several participants share are not built yet: each has links of its own")],
+    keys: &["extends", "up", "down", "link_group", "schedule"],
+    refused: &[],
 };
 pub(crate) static STEP: Shape = Shape {
     name: "Step",
@@ -45,6 +46,20 @@ impl Path {
     }
 }
 
+/// Whose links behind a network share their bottlenecks: the queue and the serialiser of each direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LinkGroup {
+    /// Nobody's: each participant has links of its own.
+    #[default]
+    None,
+    /// Everybody's, of all rooms.
+    All,
+    /// Those of one room.
+    Room,
+    /// Those of so many participants, who are taken room by room.
+    Size(u32),
+}
+
 /// One `[network.*]`, resolved to its base conditions.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Network {
@@ -52,6 +67,8 @@ pub struct Network {
     pub name: String,
     /// At the start of the run.
     pub base: Conditions,
+    /// Who shares its bottlenecks.
+    pub link_group: LinkGroup,
     /// In the order of time.
     pub schedule: Vec<Step>,
     /// Another network of the file extends it.
@@ -110,6 +127,7 @@ struct Written<'a> {
     extends: Option<&'a str>,
     up: PathChange,
     down: PathChange,
+    link_group: Option<LinkGroup>,
     schedule: Option<Vec<Step>>,
     section: Section<'a>,
 }
@@ -123,6 +141,7 @@ pub(crate) fn read(root: &Section<'_>, files: Files<'_>) -> Vec<Network> {
             extends: section.text("extends", "write the name of a network or of a built-in profile"),
             up: path::read(&section, "up", files),
             down: path::read(&section, "down", files),
+            link_group: read_link_group(&section),
             schedule: read_schedule(&section, files),
             section,
             name,
@@ -140,12 +159,12 @@ pub(crate) fn read(root: &Section<'_>, files: Files<'_>) -> Vec<Network> {
             );
             continue;
         }
-        let (base, schedule) = resolve(network, &written, &mut Vec::new());
+        let Resolved { base, link_group, schedule } = resolve(network, &written, &mut Vec::new());
         for (direction, path) in [("up", &base.up), ("down", &base.down)] {
             report(&network.section, &format!("{}.{direction}", network.section.path), &path.config);
         }
         let is_base = written.iter().any(|other| other.extends == Some(&network.name) && other.name != network.name);
-        networks.push(Network { name: network.name.clone(), base, schedule, is_base });
+        networks.push(Network { name: network.name.clone(), base, link_group, schedule, is_base });
     }
     networks
 }
@@ -172,16 +191,28 @@ fn report(section: &Section<'_>, path: &str, config: &LinkConfig) {
     }
 }
 
-fn resolve<'a>(network: &'a Written<'a>, all: &'a [Written<'a>], open: &mut Vec<&'a str>) -> (Conditions, Vec<Step>) {
+/// What a network comes to with all that it extends.
+#[derive(Default)]
+struct Resolved {
+    base: Conditions,
+    link_group: LinkGroup,
+    schedule: Vec<Step>,
+}
+
+fn resolve<'a>(network: &'a Written<'a>, all: &'a [Written<'a>], open: &mut Vec<&'a str>) -> Resolved {
     open.push(&network.name);
-    let (mut base, inherited) = match network.extends {
-        None => Default::default(),
+    let mut resolved = match network.extends {
+        None => Resolved::default(),
         Some(parent) => parent_of(network, parent, all, open),
     };
     open.pop();
-    network.up.apply(&mut base.up);
-    network.down.apply(&mut base.down);
-    (base, network.schedule.clone().unwrap_or(inherited))
+    network.up.apply(&mut resolved.base.up);
+    network.down.apply(&mut resolved.base.down);
+    resolved.link_group = network.link_group.unwrap_or(resolved.link_group);
+    if let Some(schedule) = &network.schedule {
+        resolved.schedule.clone_from(schedule);
+    }
+    resolved
 }
 
 fn parent_of<'a>(
@@ -189,7 +220,7 @@ fn parent_of<'a>(
     parent: &'a str,
     all: &'a [Written<'a>],
     open: &mut Vec<&'a str>,
-) -> (Conditions, Vec<Step>) {
+) -> Resolved {
     // A network may carry a built-in's name and extend that very profile.
     let other = all.iter().find(|other| other.name == parent && other.name != network.name);
     if let Some(other) = other {
@@ -198,12 +229,13 @@ fn parent_of<'a>(
             let chain: Vec<&str> = chain.collect();
             let message = format!("networks extend each other in a circle: {}", chain.join(" → "));
             network.section.fail("extends", message, "let one of them extend nothing, or a built-in profile");
-            return Default::default();
+            return Resolved::default();
         }
         return resolve(other, all, open);
     }
     if let Some(profile) = netem::profile(parent) {
-        return (Conditions { up: Path::of(&profile.up), down: Path::of(&profile.down) }, Vec::new());
+        let base = Conditions { up: Path::of(&profile.up), down: Path::of(&profile.down) };
+        return Resolved { base, ..Resolved::default() };
     }
     let known: Vec<&str> =
         all.iter().map(|other| other.name.as_str()).chain(netem::profiles().iter().map(|p| p.name)).collect();
@@ -212,14 +244,28 @@ fn parent_of<'a>(
         None => "write a network of this file or a built-in profile (`throng profiles` lists them)".to_owned(),
     };
     network.section.fail("extends", format!("there is no network `{parent}`"), help);
-    Default::default()
+    Resolved::default()
 }
 
 /// The built-in profile of that name, as a network without a schedule.
 pub(crate) fn builtin(name: &str) -> Option<Network> {
     let profile = netem::profile(name)?;
     let base = Conditions { up: Path::of(&profile.up), down: Path::of(&profile.down) };
-    Some(Network { name: name.to_owned(), base, schedule: Vec::new(), is_base: false })
+    Some(Network { name: name.to_owned(), base, link_group: LinkGroup::None, schedule: Vec::new(), is_base: false })
+}
+
+fn read_link_group(section: &Section<'_>) -> Option<LinkGroup> {
+    let node = section.node("link_group")?;
+    if let Value::Integer(_) = node.value {
+        return section.integer("link_group", 1..=1_000_000).map(|size| LinkGroup::Size(size as u32));
+    }
+    let words = [("all", LinkGroup::All), ("room", LinkGroup::Room), ("none", LinkGroup::None)];
+    let Value::Text(_) = node.value else {
+        let help = "write \"all\", \"room\", \"none\", or how many participants share one";
+        section.fail("link_group", "`link_group` says who shares the bottlenecks", help);
+        return None;
+    };
+    section.choice("link_group", &words, &[])
 }
 
 fn read_schedule(section: &Section<'_>, files: Files<'_>) -> Option<Vec<Step>> {

@@ -152,6 +152,7 @@ mod tests {
             rates: Rates::default(),
             series: Series::default(),
             links: vec![],
+            link_groups: vec![],
             participants_detail: vec![],
             health: Health { valid: true, ..Health::default() },
             faults: Vec::new(),

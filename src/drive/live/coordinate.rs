@@ -223,13 +223,15 @@ impl Crew {
         sources: Sources,
         hose: &Option<Hose>,
     ) -> std::io::Result<Self> {
-        let workers = worker_count(&shared.plan);
+        let sets = shared.plan.ties().sets();
+        let workers = worker_count(&shared.plan, sets.len());
         let (report, reports) = unbounded();
         let mut crew =
             Self { threads: Vec::new(), commands: Vec::new(), reports, owner: vec![0; shared.plan.participants.len()] };
         for index in 0..workers {
-            // Rooms are dealt out whole, so that a worker's load is that of its rooms.
-            let rooms = shared.plan.rooms.iter().skip(index).step_by(workers);
+            // Rooms are dealt out whole, so that a worker's load is that of its rooms, and those that a link group ties
+            // together as one.
+            let rooms = sets.iter().skip(index).step_by(workers).flatten().map(|&room| &shared.plan.rooms[room]);
             let mut participants: Vec<u32> = rooms.flat_map(|room| room.participants.iter().copied()).collect();
             participants.sort_unstable();
             for &participant in &participants {
@@ -300,12 +302,12 @@ impl Crew {
     }
 }
 
-/// Media workers: as asked, or one per core, one less where the run also owns the SFU.
-fn worker_count(plan: &Plan) -> usize {
+/// Media workers: as asked, or one per core, one less where the run also owns the SFU; not more than there are `sets` of rooms.
+fn worker_count(plan: &Plan, sets: usize) -> usize {
     let cores = machine::cores() as usize;
     let own = usize::from(matches!(plan.target.adapter, AdapterPlan::Reference(_)) || plan.target.process.is_some());
     let chosen = if plan.run.workers > 0 { plan.run.workers } else { cores.saturating_sub(own).max(1) };
-    chosen.min(plan.rooms.len()).max(1)
+    chosen.min(sets).max(1)
 }
 
 /// Watches over the run until it ends; answers how.

@@ -13,7 +13,7 @@ pub use super::message::{Command, Connections, Report};
 use super::clock::{RunClock, Ticker, WallPair, thread_cpu};
 use super::socket::{MediaSocket, Sources};
 use super::starts::{Due, Starts};
-use crate::client::{Client, Order, Shared, Sink, Snapshot};
+use crate::client::{Client, Groups, Order, Shared, Sink, Snapshot};
 use crate::clock::{Duration, Instant};
 use crate::drive::carry::Ticket;
 use crate::drive::reports::{IntervalReport, WANTED_BUFFER, WorkerResult};
@@ -53,6 +53,7 @@ pub struct Worker {
     next_send: Instant,
     sockets: Vec<Vec<Option<MediaSocket>>>,
     reading: Reading,
+    groups: Groups,
     sink: Sink,
     starts: Starts,
     /// Where sockets are bound.
@@ -101,6 +102,7 @@ impl Worker {
             next_send: Instant::ZERO,
             sockets: participants.iter().map(|_| Vec::new()).collect(),
             interval: plan.output.interval,
+            groups: Groups::new(plan, &participants),
             participants,
             local,
             reading: Reading::new(plan.participants.len())?,
@@ -131,12 +133,14 @@ impl Worker {
             self.record_lag(now, tick.due);
             self.send_due(now);
             let now = self.receive(now);
+            let now = self.cross(now);
             let now = self.take_carried(now);
             if self.take_commands(now) {
                 return self.finish();
             }
             self.start_due(now);
             let now = self.tell_time(now);
+            let now = self.cross(now);
             self.end_interval(now);
         }
     }
@@ -220,6 +224,21 @@ impl Worker {
         now
     }
 
+    /// Lets everything into the bottlenecks of link groups that was handed over for them, and tells whose has left them;
+    /// answers what time it has become.
+    pub(super) fn cross(&mut self, mut now: Instant) -> Instant {
+        if self.groups.is_empty() {
+            return now;
+        }
+        self.groups.handle_timeout(now, &self.shared, &mut self.sink);
+        while let Some((client, crossed)) = self.groups.poll_output() {
+            self.clients[client as usize].handle_crossed(now, crossed, &self.shared, &mut self.sink);
+            self.drain(now, client);
+            now = self.send_between(now);
+        }
+        now
+    }
+
     fn tell(&mut self, now: Instant, client: u32) {
         self.read_before_change(now, client);
         self.clients[client as usize].handle_timeout(now, &self.shared, &mut self.sink);
@@ -259,6 +278,9 @@ impl Worker {
             for order in orders {
                 self.carry_out(now, client, order);
             }
+        }
+        if !self.sink.crossings.is_empty() {
+            self.groups.take_in(&mut self.sink.crossings);
         }
         if let Some(hose) = &mut self.connections.hose {
             hose.pour(&mut self.sink.dumped);

@@ -2,9 +2,11 @@
 //!
 //! A room never hears of another one, so that rooms can be computed one after the other, or side by side, and come out the
 //! same; and one room's clients fit the cache where a thousand do not. They share something where a core of the SFU serves
-//! several of them at a cost, where a closed population fills its places in all of them, and where admission has an end.
+//! several of them at a cost, where people of theirs are in one link group, where a closed population fills its places in all
+//! of them, and where admission has an end.
 
 use crate::plan::Plan;
+use crate::plan::groups::Ties;
 use crate::plan::target::AdapterPlan;
 use crate::sfu::room::Limits;
 
@@ -29,23 +31,32 @@ pub(super) fn islands(plan: &Plan) -> Vec<Island> {
         AdapterPlan::Reference(reference) if !reference.service.per_packet.is_zero() => Some(reference.service.cores),
         AdapterPlan::Reference(_) | AdapterPlan::Room { .. } | AdapterPlan::WhipWhep(_) => None,
     };
+    let ties = ties(plan, cores);
     let mut islands: Vec<Island> = Vec::new();
-    let mut of_core = vec![None; cores.unwrap_or(0)];
+    let mut of_root = vec![None; plan.rooms.len()];
     for (number, room) in (0u64..).zip(&plan.rooms) {
         if room.participants.is_empty() {
             continue;
         }
-        let core = cores.map(|cores| super::service::core(&room.name, cores));
-        let known = core.and_then(|core| of_core[core]);
-        let index: usize = known.unwrap_or(islands.len());
-        if known.is_none() {
+        let index: usize = *of_root[ties.root(number as usize)].get_or_insert_with(|| {
             islands.push(Island { number, members: Vec::new() });
-        }
-        if let Some(core) = core {
-            of_core[core] = Some(index);
-        }
+            islands.len() - 1
+        });
         islands[index].members.extend(&room.participants);
     }
     islands.iter_mut().for_each(|island| island.members.sort_unstable());
     islands
+}
+
+/// Which rooms are tied together: by link groups, and by the core that serves them.
+fn ties(plan: &Plan, cores: Option<usize>) -> Ties {
+    let mut ties = plan.ties();
+    let mut of_core = vec![None; cores.unwrap_or(0)];
+    for (number, room) in plan.rooms.iter().enumerate().filter(|(_, room)| !room.participants.is_empty()) {
+        if let Some(cores) = cores {
+            let first = *of_core[super::service::core(&room.name, cores)].get_or_insert(number);
+            ties.tie(first, number);
+        }
+    }
+    ties
 }

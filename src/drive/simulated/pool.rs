@@ -103,7 +103,7 @@ fn pooled_plan(plans: &[&Plan]) -> Plan {
             sum.absent += population.absent;
         }
     }
-    (pooled.participants, pooled.rooms) = (Vec::new(), Vec::new());
+    (pooled.participants, pooled.rooms, pooled.groups) = (Vec::new(), Vec::new(), Vec::new());
     for plan in plans {
         let first = pooled.participants.len() as u32;
         for (all, fault) in pooled.faults.iter_mut().zip(&plan.faults) {
@@ -115,6 +115,7 @@ fn pooled_plan(plans: &[&Plan]) -> Plan {
             participant.index += people;
             participant.room += rooms;
             participant.name = named(plan.seed, &participant.name);
+            participant.groups.clear();
             pooled.participants.push(participant);
         }
         for room in &plan.rooms {
@@ -157,6 +158,7 @@ fn pool(ones: Vec<One>, options: &Options, interrupted: bool) -> Simulated {
                 detail.voice = detail.voice.take().filter(|_| seeds.is_empty());
             }
             result.links.iter_mut().for_each(|link| link.participant += people);
+            result.link_groups.iter_mut().for_each(|group| group.group = named(seed.seed, &group.group));
             results.push(result);
         }
         people += own.plan.participants.len() as u32;

@@ -128,6 +128,7 @@ impl Team {
             result: WorkerResult {
                 details: Vec::new(),
                 links: Vec::new(),
+                link_groups: Vec::new(),
                 recorded: self.sink.recorder.finish(),
                 last: IntervalReport::default(),
                 receive_buffer: 0,
@@ -141,6 +142,7 @@ impl Team {
             left.milestones.extend(world.take_milestones());
             left.result.details.extend(world.clients.iter().map(|client| client.detail(shared)));
             left.result.links.extend(world.clients.iter().flat_map(Client::links));
+            left.result.link_groups.extend(world.groups.outcomes(&shared.plan));
             let (dropped, strays) = world.sfu.lost();
             left.lost = (left.lost.0 + dropped, left.lost.1 + strays);
             let now = world.now;

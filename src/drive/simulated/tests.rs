@@ -6,6 +6,7 @@ mod crowd;
 mod defects;
 mod faults;
 mod lipsync;
+mod groups;
 
 use super::*;
 use crate::metrics::catalog::Metric;

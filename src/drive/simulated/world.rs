@@ -1,6 +1,7 @@
 //! Clients and the SFU around one virtual clock: an island, which nothing crosses to another.
 //!
-//! Between a client and the SFU nothing takes time but its emulated links, which are the client's own. What one step
+//! Between a client and the SFU nothing takes time but its emulated links, which are the client's own, and the bottlenecks of
+//! link groups, which are the island's. What one step
 //! causes is exchanged, first in first out, until nothing is under way; only then does the next step begin. Steps that
 //! are due at one instant come in a fixed order, written at [`World::step`].
 
@@ -11,7 +12,7 @@ use super::serving::Setup;
 use super::sfu::Sfu;
 use super::story::Story;
 use super::timers::Timers;
-use crate::client::{Client, Datagram, Entry, Milestone, Order, Outbox, Shared, Sink};
+use crate::client::{Client, Datagram, Entry, Groups, Milestone, Order, Outbox, Shared, Sink};
 use crate::clock::Instant;
 use crate::drive::acts::{Act, acts};
 use crate::drive::closed::{Closed, Move};
@@ -37,6 +38,7 @@ pub(super) struct World {
     pub sfu: Sfu,
     /// The story of one participant, where it was asked for.
     pub story: Option<Story>,
+    pub groups: Groups,
     timers: Timers,
     /// By client: the port of each of its legs, and the newest of all.
     ports: Vec<Ports>,
@@ -97,6 +99,7 @@ impl World {
             sink: Sink::for_given(Recorder::new(0, 0, 0, plan.output.interval)),
             sfu: Sfu::new(setup),
             story: told.map(|client| Story::new(plan, members[client], client as u32)),
+            groups: Groups::new(plan, &members),
             timers: Timers::default(),
             ports: members.iter().map(|_| Ports::default()).collect(),
             members,
@@ -124,11 +127,13 @@ impl World {
     fn next(&mut self) -> Option<Instant> {
         let arrival = self.arrivals.last().map(|(at, _)| *at);
         let act = self.acts.last().map(|(at, ..)| *at);
-        [act, self.sfu.poll_timeout(), self.timers.next(), arrival, self.closed_due].into_iter().flatten().min()
+        let dues =
+            [act, self.sfu.poll_timeout(), self.timers.next(), self.groups.poll_timeout(), arrival, self.closed_due];
+        dues.into_iter().flatten().min()
     }
 
     /// One step of those that are due now: what faults do to the SFU, before what it does itself, before the clients', by
-    /// index, before closed populations, before open arrivals, by index.
+    /// index, before link groups', before closed populations, before open arrivals, by index.
     fn step(&mut self) {
         let now = self.now;
         if let Some((at, act, fault)) = self.acts.pop_if(|(at, ..)| *at <= now) {
@@ -139,6 +144,9 @@ impl World {
         }
         if let Some(client) = self.timers.pop_due(now) {
             return self.tell(client, |client, now, shared, sink| client.handle_timeout(now, shared, sink));
+        }
+        if self.groups.poll_timeout().is_some_and(|at| at <= now) {
+            return self.groups.handle_timeout(now, &self.shared, &mut self.sink);
         }
         if self.closed_due.is_some_and(|at| at <= now) {
             return self.fill_places();
@@ -199,6 +207,9 @@ impl World {
                 self.carry_out(client, order);
             }
         }
+        if !self.sink.crossings.is_empty() {
+            self.groups.take_in(&mut self.sink.crossings);
+        }
         let one = &mut self.clients[client as usize];
         self.timers.set(client, one.poll_timeout());
         while let Some(milestone) = one.poll_milestone() {
@@ -244,10 +255,16 @@ impl World {
         }
     }
 
-    /// Delivers what is under way until nothing is: datagrams before signalling, each in its order.
+    /// Delivers what is under way until nothing is: what crosses a link group before datagrams before signalling, each in its
+    /// order.
     pub fn exchange(&mut self) {
         loop {
-            if let Some((to, bytes)) = self.sfu.poll_departure() {
+            if self.groups.is_fed() {
+                self.groups.handle_timeout(self.now, &self.shared, &mut self.sink);
+            }
+            if let Some((client, crossed)) = self.groups.poll_output() {
+                self.tell(client, |client, now, shared, sink| client.handle_crossed(now, crossed, shared, sink));
+            } else if let Some((to, bytes)) = self.sfu.poll_departure() {
                 self.deliver(to, bytes);
             } else if let Some((line, carried)) = self.sfu.poll_said() {
                 if let Some(story) = self.story.as_mut().filter(|story| story.is_of(line.client)) {

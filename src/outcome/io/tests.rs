@@ -67,6 +67,7 @@ fn outcome() -> Outcome {
         rates: build::rates(&recorded, &[TIMES], (0.0, 100.0)),
         series: Series { interval: 1.0, intervals: 3, metrics: series.finish(&names(), 3), ..Series::default() },
         links: vec![],
+        link_groups: vec![],
         participants_detail: vec![],
         health: Health { valid: true, ..Health::default() },
         faults: Vec::new(),

@@ -281,7 +281,9 @@ fn what_a_path_cannot_be_is_refused_in_one_sentence_at_its_key() {
         ),
         (table(slot, "file = \"wifi.dist\", delay = \"1ms\", sd = \"1ms\", min = \"1ms\""), "are both there", "one of"),
         ("down = { corrupt = 1.5 }".to_owned(), "`corrupt` is 1.5", "between 0 and 1"),
-        ("link_group = \"office\"".to_owned(), "share are not built yet", "take it out"),
+        ("link_group = \"office\"".to_owned(), "`office` is no link_group", "all"),
+        ("link_group = 0".to_owned(), "`link_group` is 0", "from 1 to 1000000"),
+        ("link_group = true".to_owned(), "says who shares", "how many participants share one"),
     ];
     let mut wrong = Vec::new();
     for (text, message, help) in &cases {

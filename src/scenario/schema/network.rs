@@ -12,8 +12,34 @@ pub struct Network {
     pub up: Option<Path>,
     /// Towards the participant; what is not written stays as it was.
     pub down: Option<Path>,
+    /// Whose links share their bottlenecks, queue and serialiser of each direction: "all" who live behind this network, those
+    /// of one "room", or so many participants each, taken room by room. "none" takes back what is extended.
+    #[schemars(extend("default" = "none"))]
+    pub link_group: Option<LinkGroup>,
     /// Changes over time; replaces the schedule of what is extended.
     pub schedule: Option<Vec<Step>>,
+}
+
+/// Who shares bottlenecks.
+#[derive(JsonSchema, Debug)]
+#[schemars(untagged)]
+pub enum LinkGroup {
+    /// A word.
+    Word(LinkGroupWord),
+    /// So many participants.
+    Size(#[schemars(range(min = 1, max = 1_000_000))] u32),
+}
+
+/// Who shares bottlenecks.
+#[derive(JsonSchema, Debug)]
+#[schemars(rename_all = "kebab-case")]
+pub enum LinkGroupWord {
+    /// Everybody behind the network.
+    All,
+    /// Those of one room.
+    Room,
+    /// Nobody.
+    None,
 }
 
 /// Conditions of one direction.
@@ -445,7 +471,7 @@ pub struct Step {
     pub outage: Option<String>,
     /// The outage comes again and again, from start to start, until the end of the run.
     pub every: Option<String>,
-    /// Probability of each outage, drawn for each participant.
+    /// Probability of each outage, drawn for each participant, or each link group.
     #[schemars(extend("default" = 1.0), range(min = 0.0, max = 1.0))]
     pub prob: Option<f64>,
     /// Which direction is out.

@@ -5,6 +5,7 @@ mod bad_days;
 mod black;
 mod delays;
 mod faults;
+mod groups;
 pub mod harness;
 mod keyframes;
 mod losses;

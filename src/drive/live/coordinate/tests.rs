@@ -49,6 +49,7 @@ fn leaving_nothing() -> WorkerResult {
         recorded: Recorded::default(),
         details: Vec::new(),
         links: Vec::new(),
+        link_groups: Vec::new(),
         last: IntervalReport::default(),
         receive_buffer: u64::MAX,
     }

@@ -23,7 +23,8 @@ impl Worker {
                 break;
             }
             let now = self.take_carried(now);
-            let _ = self.tell_time(now);
+            let now = self.tell_time(now);
+            self.cross(now);
         }
     }
 
@@ -39,10 +40,12 @@ impl Worker {
             self.clients[client].finish(now, &self.shared, &mut self.sink);
             self.drain(now, client as u32);
         }
+        self.cross(now);
         self.part(now);
         WorkerResult {
             details: self.clients.iter().map(|client| client.detail(&self.shared)).collect(),
             links: self.clients.iter().flat_map(Client::links).collect(),
+            link_groups: self.groups.outcomes(&self.shared.plan).collect(),
             recorded: self.sink.recorder.finish(),
             last: self.counts,
             receive_buffer: self.receive_buffer,
