@@ -300,6 +300,7 @@ impl Group {
                     let step = &plan.networks[usize::from(self.network)].steps[step];
                     if let Some(link) = &mut self.up {
                         link.apply(at, placed(&step.up, self.place).bottleneck());
+                        self.flows.share(link.config().rate);
                     }
                     if let Some(link) = &mut self.down {
                         link.apply(at, placed(&step.down, self.place).bottleneck());
@@ -393,7 +394,9 @@ struct Flows {
     bytes: Vec<u64>,
     /// By member: what it would send at most, bit/s.
     demands: Vec<u64>,
-    /// By member: what falls to it, by those who sent in the last second.
+    /// Members who sent in the last second.
+    active: Vec<usize>,
+    /// By member: what falls to it, where several sent.
     fair: Vec<Option<Bitrate>>,
     /// The end of this second; `None` until somebody sends.
     ends: Option<Instant>,
@@ -413,6 +416,7 @@ impl Flows {
         Self {
             bytes: vec![0; group.members.len()],
             demands: group.members.iter().map(demand).collect(),
+            active: Vec::new(),
             fair: vec![None; group.members.len()],
             ends: None,
             samples: Vec::new(),
@@ -445,12 +449,18 @@ impl Flows {
             // What happened in the second is due within it.
             self.samples.push((at.saturating_sub(Duration::from_nanos(1)), jain(&rates)));
         }
-        let mut demands: Vec<u64> = active.iter().map(|&member| self.demands[member]).collect();
-        let level = rate.map(|rate| Bitrate(level(rate, &mut demands)));
-        self.fair.iter_mut().for_each(|fair| *fair = None);
-        active.iter().for_each(|&member| self.fair[member] = level);
         self.bytes.iter_mut().for_each(|bytes| *bytes = 0);
         self.ends = (!active.is_empty()).then(|| at + SECOND);
+        self.active = active;
+        self.share(rate);
+    }
+
+    /// Shares a rate among those who sent.
+    fn share(&mut self, rate: Option<u64>) {
+        let mut demands: Vec<u64> = self.active.iter().map(|&member| self.demands[member]).collect();
+        let level = rate.filter(|_| demands.len() > 1).map(|rate| Bitrate(level(rate, &mut demands)));
+        self.fair.iter_mut().for_each(|fair| *fair = None);
+        self.active.iter().for_each(|&member| self.fair[member] = level);
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Line {
     books: [[Counts; CLASSES]; 2],
     /// How long the packet that came back last had waited.
     pub queue_delay: [Duration; 2],
-    /// What falls to it of the shared uplink, as of the last second.
+    /// What falls to it of the shared uplink, where others have sent in the last second.
     pub fair: Option<Bitrate>,
 }
 
@@ -53,7 +53,8 @@ impl Line {
     pub fn new(plan: &Plan, participant: &ParticipantPlan) -> Option<Box<Self>> {
         let place = |&index: &u32| {
             let group = &plan.groups[index as usize];
-            let member = group.members.iter().position(|&member| member == participant.index).unwrap_or_default() as u32;
+            let member =
+                group.members.iter().position(|&member| member == participant.index).unwrap_or_default() as u32;
             let lane = |shared: bool| shared.then_some(Lane { group: index, member });
             let lanes = plan.networks[usize::from(group.network)].bottlenecks().map(lane);
             Place { network: group.network, bits: group.place(), lanes }
@@ -93,7 +94,9 @@ impl Line {
                 counts.flying += 1;
                 counts.marked += u64::from(crossed.marked);
                 self.queue_delay[direction] = crossed.waited;
-                self.fair = crossed.fair.or(self.fair);
+                if direction == UP {
+                    self.fair = crossed.fair;
+                }
             }
             Some(true) => counts.overflowed += 1,
             Some(false) => counts.lost += 1,

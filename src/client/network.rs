@@ -8,8 +8,8 @@ use super::group::{Crossed, Crossing, Load};
 use super::item::{DownItem, UpItem};
 use super::line::{DOWN, Lane, Line, UP};
 use crate::clock::{Duration, Instant};
-use crate::plan::network::placed;
 use crate::plan::network::NetworkStep;
+use crate::plan::network::placed;
 use crate::plan::{FaultKind, NetworkPlan, Outage, ParticipantPlan, Plan, Ports};
 use crate::seed::Seed;
 use crate::units::Bitrate;
@@ -359,8 +359,7 @@ impl Network {
             Some(_) => mode(self.blocks, 0),
             None => mode(drops + self.blocks, pauses),
         };
-        let (up, down) =
-            (counted(UP, self.outages.0, self.pauses.0), counted(DOWN, self.outages.1, self.pauses.1));
+        let (up, down) = (counted(UP, self.outages.0, self.pauses.0), counted(DOWN, self.outages.1, self.pauses.1));
         self.up.set_outage(at, up);
         self.down.set_outage(at, down);
     }

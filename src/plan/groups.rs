@@ -56,7 +56,8 @@ impl Plan {
                 groups.find(|group| group.network == network).map(|group| group.outages.clone())
             };
             let own = |network: u16| outages::draw(&sources[usize::from(network)].schedule, end, participant.seed);
-            participant.outages = actions::outages(participant, |network| shared(network).unwrap_or_else(|| own(network)));
+            participant.outages =
+                actions::outages(participant, |network| shared(network).unwrap_or_else(|| own(network)));
         }
         self
     }

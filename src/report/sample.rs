@@ -6,8 +6,8 @@ mod metrics;
 mod series;
 
 use crate::outcome::{
-    Environment, FaultOutcome, Health, HealthCheck, Labels, LinkGroupOutcome, LinkOutcome, Outcome, ParticipantDetail, Participants,
-    Rates, RecoveryTimes, RunEvent, RunTimes, Series, Timeline, TrackDetail, Verdict, World,
+    Environment, FaultOutcome, Health, HealthCheck, Labels, LinkGroupOutcome, LinkOutcome, Outcome, ParticipantDetail,
+    Participants, Rates, RecoveryTimes, RunEvent, RunTimes, Series, Timeline, TrackDetail, Verdict, World,
 };
 use metrics::{metrics, thresholds};
 use series::series;

@@ -11,11 +11,8 @@ use super::suggest::instead;
 use crate::clock::Duration;
 use netem::{LinkConfig, QueueLimit, QueuePolicy};
 
-pub(crate) static NETWORK: Shape = Shape {
-    name: "Network",
-    keys: &["extends", "up", "down", "link_group", "schedule"],
-    refused: &[],
-};
+pub(crate) static NETWORK: Shape =
+    Shape { name: "Network", keys: &["extends", "up", "down", "link_group", "schedule"], refused: &[] };
 pub(crate) static STEP: Shape = Shape {
     name: "Step",
     keys: &["at", "up", "down", "ramp", "reset", "outage", "every", "prob", "dir", "mode"],

@@ -61,7 +61,10 @@ fn two_in_two_rooms_share_one_line_and_a_third_has_its_own() {
     let through: f64 = speakers.iter().map(|(_, delivered)| delivered).sum();
     for (offered, delivered) in &speakers {
         assert!((0.4..0.6).contains(&(delivered / through)), "half of it each: {speakers:?}");
-        assert!((0.45..0.8).contains(&(delivered / offered)), "of what was sent the line carries some 60 %: {speakers:?}");
+        assert!(
+            (0.45..0.8).contains(&(delivered / offered)),
+            "of what was sent the line carries some 60 %: {speakers:?}"
+        );
     }
     let [(offered, delivered)] = control[..] else { panic!("one has its own") };
     assert!(delivered / offered > 0.95, "{control:?}");
@@ -71,9 +74,11 @@ fn two_in_two_rooms_share_one_line_and_a_third_has_its_own() {
     for books in &ran.outcome.link_groups {
         assert_eq!(books.offered, books.delivered + books.lost + books.overflowed + books.waiting, "{books:?}");
         let network = |index: u32| &ran.outcome.participants_detail[index as usize].network;
-        let members = ran.outcome.links.iter().filter(|link| {
-            link.direction == books.direction && *network(link.participant) == books.network
-        });
+        let members = ran
+            .outcome
+            .links
+            .iter()
+            .filter(|link| link.direction == books.direction && *network(link.participant) == books.network);
         let all = ran.outcome.link_groups.iter().filter(|other| other.network == books.network);
         assert_eq!(
             members.map(|link| link.overflowed).sum::<u64>(),
