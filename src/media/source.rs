@@ -82,7 +82,7 @@ impl MediaPlan {
             Source::File(file) => Source::File(FileSource::one(file.clips.get(index)?.clone())),
             Source::Audio(_) => return None,
         };
-        Some(Self { name: self.name.clone(), codec: self.codec, bitrate, source })
+        Some(Self { name: self.name.clone(), codec: self.codec, bitrate, sending: self.sending, source })
     }
 
     /// Whether its frames carry no stamp, and a header extension (abs-capture-time) says when each was due.

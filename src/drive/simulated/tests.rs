@@ -5,8 +5,8 @@ mod congestion;
 mod crowd;
 mod defects;
 mod faults;
-mod lipsync;
 mod groups;
+mod lipsync;
 
 use super::*;
 use crate::metrics::catalog::Metric;

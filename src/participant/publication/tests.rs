@@ -61,7 +61,13 @@ fn clip(codec: Codec) -> MediaPlan {
     };
     let clip = Clip::parse(codec, file, 15.0, false).expect("it ships");
     let bitrate = clip.bitrate();
-    MediaPlan { name: "clip".into(), codec, bitrate, sending: Sending::default(), source: Source::File(FileSource::one(Arc::new(clip))) }
+    MediaPlan {
+        name: "clip".into(),
+        codec,
+        bitrate,
+        sending: Sending::default(),
+        source: Source::File(FileSource::one(Arc::new(clip))),
+    }
 }
 
 /// A publication that begins at second 1: its first frame is due somewhere within the first frame interval.

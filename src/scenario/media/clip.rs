@@ -38,7 +38,10 @@ pub(super) fn read(name: String, section: &Section<'_>, files: Files<'_>) -> Med
         layers => crate::units::Bitrate(layers.iter().map(|layer| layer.bitrate.bps()).sum()),
     };
     let codec = source.clip().codec();
-    super::checked(section, MediaPlan { name, codec, bitrate, sending: Sending::default(), source: Source::File(source) })
+    super::checked(
+        section,
+        MediaPlan { name, codec, bitrate, sending: Sending::default(), source: Source::File(source) },
+    )
 }
 
 /// How every file is read.
