@@ -8,6 +8,7 @@ use super::shared::Shared;
 use super::sink::Sink;
 use super::{Client, State};
 use crate::clock::Instant;
+use crate::conference::protocol::LayerChoice;
 use crate::plan::{Act, ActionPlan, ParticipantPlan};
 
 /// What it publishes and mutes, and the next of its actions.
@@ -18,13 +19,15 @@ pub(super) struct Doing {
     pub published: Vec<u16>,
     /// Indices of media that are muted.
     pub muted: Vec<u16>,
+    /// The layer in which it wants what it receives.
+    pub layer: LayerChoice,
     /// It has left, and comes back then.
     pub back_at: Option<Instant>,
 }
 
 impl Doing {
     pub fn new(plan: &ParticipantPlan) -> Self {
-        Self { next: 0, published: plan.publish.clone(), muted: Vec::new(), back_at: None }
+        Self { next: 0, published: plan.publish.clone(), muted: Vec::new(), layer: plan.layer, back_at: None }
     }
 
     /// When the next action is due.
@@ -39,6 +42,10 @@ impl Doing {
         let (list, media, on) = match action.act {
             Act::Publish { media, on } => (&mut self.published, media, on),
             Act::Mute { media, muted } => (&mut self.muted, media, muted),
+            Act::SwitchLayer { layer } => {
+                self.layer = layer;
+                return Some(action);
+            }
             Act::SwitchNetwork { .. } | Act::RestartIce | Act::Leave { .. } => return Some(action),
         };
         list.retain(|one| *one != media);
@@ -69,6 +76,7 @@ impl Client {
                 Act::Publish { media, on: true } => session.publish(&mut turn, media),
                 Act::Publish { media, on: false } => session.unpublish(&mut turn, media),
                 Act::Mute { media, muted } => session.mute(&mut turn, media, muted),
+                Act::SwitchLayer { layer } => session.switch_layer(&mut turn, layer),
                 Act::RestartIce => session.restart_ice(&mut turn),
                 // Another network is another address, and a browser's app restarts ICE for it.
                 Act::SwitchNetwork { .. } => {

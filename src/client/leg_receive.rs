@@ -126,6 +126,11 @@ impl Received {
         self.by_ssrc.get(&ssrc).and_then(|(index, _)| self.streams[usize::from(*index)].media)
     }
 
+    /// The tracks that come, where signalling says whose they are.
+    pub fn tracks(&self) -> Vec<TrackName> {
+        self.streams.iter().filter(|one| !one.ended).filter_map(|one| one.parameters.track.clone()).collect()
+    }
+
     /// Whether a payload type carries retransmissions.
     pub const fn is_rtx(&self, payload_type: u8) -> bool {
         self.rtx_payload_types >> (payload_type & 0x7F) & 1 == 1
@@ -185,7 +190,8 @@ impl Received {
             subscribed: turn.now,
             requested,
             first_frame: shared.participant(turn.me).first_frame_timeout,
-            layers: media.map_or(1, |media| shared.plan.media[usize::from(media)].layers().len().max(1) as u8),
+            layers: media.map_or(1, |media| shared.plan.media[usize::from(media)].levels()),
+            one_stream: media.is_some_and(|media| shared.plan.media[usize::from(media)].is_scalable()),
             opening: if self.tap.is_some() { Opening::ALL } else { Opening::default() },
         };
         let mut stream = subscriber::Stream::new(expect, ssrc, parameters.rtx_ssrc);

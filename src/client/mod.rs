@@ -159,7 +159,7 @@ impl Client {
         self.next_session += 1;
         self.state = State::Present;
         let mut session = Session::new(shared, self.index, begin, now, &self.network.conditions());
-        session.begin_with(&self.doing.published, &self.doing.muted);
+        session.begin_with(&self.doing.published, &self.doing.muted, self.doing.layer);
         for leg in 0..session.legs() {
             sink.orders.push(Order::Bind { leg });
         }

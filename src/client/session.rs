@@ -11,6 +11,7 @@ use super::turn::Turn;
 use super::voice::Voice;
 use super::window::{Edge, Window};
 use crate::clock::{Duration, Instant};
+use crate::conference::protocol::LayerChoice;
 use crate::conference::{Cause, Phase, TrackName};
 use crate::metrics::catalog::Metric;
 use crate::participant::chooser::Chooser;
@@ -70,6 +71,8 @@ pub(super) struct Session {
     pub(super) offered: usize,
     /// When each track was asked for that has not been announced.
     pub(super) asked: BTreeMap<TrackName, Instant>,
+    /// The layer in which it wants what it receives.
+    pub(super) layer: LayerChoice,
     /// When it speaks.
     voice: Voice,
     /// Tracks that it gave up, or that went silent, by choice and not by a fault.
@@ -100,6 +103,7 @@ impl Session {
             told: Vec::new(),
             offered: 0,
             asked: BTreeMap::new(),
+            layer: plan.layer,
             voice: Voice::default(),
             given_up: Vec::new(),
             leave_at,
@@ -111,8 +115,9 @@ impl Session {
         }
     }
 
-    /// What it publishes from the start, and what of it is muted.
-    pub fn begin_with(&mut self, published: &[u16], muted: &[u16]) {
+    /// What it publishes from the start, what of it is muted, and the layer in which it wants what it receives.
+    pub fn begin_with(&mut self, published: &[u16], muted: &[u16], layer: LayerChoice) {
+        self.layer = layer;
         self.published = published.to_vec();
         self.legs.iter_mut().for_each(|leg| leg.muted = muted.to_vec());
     }

@@ -34,16 +34,37 @@ impl Session {
         }
     }
 
-    /// Asks for the layer that the plan says, of what has layers.
+    /// Asks for the layer that it wants, of what has layers.
     fn choose_layers(&mut self, turn: &mut Turn<'_>, index: usize, streams: &[ReceiveParameters]) {
-        let layer = turn.shared.participant(turn.me).subscribe.layer;
-        let layered = |track: &TrackName| {
-            let media = turn.shared.media_named(&track.media);
-            media.is_some_and(|media| !turn.shared.plan.media[usize::from(media)].layers().is_empty())
+        if self.layer != LayerChoice::Auto {
+            let tracks = streams.iter().filter_map(|stream| stream.track.clone()).collect();
+            self.ask_for_layers(turn, index, tracks);
+        }
+    }
+
+    /// It wants everything in this layer from now on.
+    pub fn switch_layer(&mut self, turn: &mut Turn<'_>, layer: LayerChoice) {
+        self.layer = layer;
+        for index in 0..self.legs.len() {
+            let leg = &self.legs[index];
+            if self.chooses && leg.role == Role::Room && !leg.has_left {
+                self.ask_for_layers(turn, index, leg.received.tracks());
+            }
+        }
+    }
+
+    fn ask_for_layers(&mut self, turn: &mut Turn<'_>, index: usize, tracks: Vec<TrackName>) {
+        let layer = self.layer;
+        let has_layers = |track: &TrackName| {
+            let media = turn.shared.media_named(&track.media).map(|media| &turn.shared.plan.media[usize::from(media)]);
+            // A layer within one stream is asked for where there are some, whatever else has layers of its own.
+            media.is_some_and(|media| match layer {
+                LayerChoice::Svc { .. } => media.layers().is_empty() && media.is_scalable(),
+                LayerChoice::Auto | LayerChoice::Low | LayerChoice::Mid | LayerChoice::High => media.levels() > 1,
+            })
         };
-        let tracks: Vec<_> =
-            streams.iter().filter_map(|stream| stream.track.clone()).filter(|_| layer != LayerChoice::Auto).collect();
-        for track in tracks.into_iter().filter(layered) {
+        let tracks: Vec<TrackName> = tracks.into_iter().filter(has_layers).collect();
+        for track in tracks {
             self.legs[index].tell(turn, signalling::Input::Layer { track, layer });
         }
     }

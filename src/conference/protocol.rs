@@ -10,8 +10,8 @@ use super::{Codec, MediaKind};
 use serde::{Deserialize, Serialize};
 
 /// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`, 3 `speakers`, VP9, AV1,
-/// RED and simulcast layers.
-pub const PROTOCOL_VERSION: u32 = 3;
+/// RED and simulcast layers, 4 the choice of a layer within one stream.
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// What a participant says.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub enum ClientMessage {
     Leave,
 }
 
-/// In which simulcast layer a subscriber receives a track.
+/// In which layer a subscriber receives a track: of simulcast, or the spatial layers of one stream.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LayerChoice {
@@ -86,6 +86,13 @@ pub enum LayerChoice {
     Mid,
     /// The highest.
     High,
+    /// At most this spatial layer (of simulcast, this stream) and this temporal layer, 0 the lowest.
+    Svc {
+        /// Spatial layer.
+        spatial: u8,
+        /// Temporal layer.
+        temporal: u8,
+    },
 }
 
 /// What the SFU says.

@@ -10,7 +10,7 @@ use std::fmt;
 /// What a lower spatial layer gets of the rate of the next higher one.
 const SPATIAL_RATE: f64 = 0.55;
 /// The most layers of either kind.
-const MOST: u8 = 3;
+pub const MOST: u8 = 3;
 /// The temporal layers of a cycle of pictures, how many pictures back each refers, and its size beside the mean: the base
 /// of two layers takes 60 % of the rate, three share it 40, 20 and 40 %.
 const CYCLES: [&[(u8, u8, f64)]; 3] =

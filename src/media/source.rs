@@ -73,6 +73,22 @@ impl MediaPlan {
         matches!(&self.source, Source::File(file) if !file.layers.is_empty())
     }
 
+    /// Whether it is sent in one stream with layers in itself (SVC).
+    #[must_use]
+    pub fn is_scalable(&self) -> bool {
+        matches!(&self.source, Source::Video(video) if video.layers.is_empty() && video.scalability != Scalability::NONE)
+    }
+
+    /// How many sizes of picture there are to choose from: simulcast layers, or spatial layers of one stream.
+    #[must_use]
+    pub fn levels(&self) -> u8 {
+        match &self.source {
+            Source::Video(video) if video.layers.is_empty() => video.scalability.spatial,
+            Source::Video(video) => video.layers.len() as u8,
+            Source::Audio(_) | Source::File(_) => 1,
+        }
+    }
+
     /// One of its layers as a media of its own.
     #[must_use]
     pub fn layer(&self, index: usize) -> Option<Self> {

@@ -261,11 +261,12 @@ mod tests {
     }
 
     fn chooser(audio: &str, video: &str) -> Chooser {
+        use crate::scenario::subscribe::LayerWish;
         let parse = |text: &str| Selection::parse(text).expect("a selection");
         let subscribe = Subscribe {
             audio: parse(audio),
             video: parse(video),
-            layer: crate::conference::protocol::LayerChoice::Auto,
+            layer: LayerWish::Always(crate::conference::protocol::LayerChoice::Auto),
         };
         Chooser::new("me", &subscribe, &Seed::new(4), Instant::ZERO)
     }

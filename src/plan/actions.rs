@@ -5,8 +5,10 @@
 
 use super::{Outage, ParticipantPlan};
 use crate::clock::{Duration, Instant};
+use crate::conference::protocol::LayerChoice;
 use crate::dist::unit;
 use crate::scenario::action::{Action, ActionKind, When};
+use crate::scenario::subscribe::LayerWish;
 use crate::seed::Seed;
 
 /// Something that a participant does.
@@ -40,6 +42,11 @@ pub enum Act {
         /// Its index.
         network: u16,
     },
+    /// Wants what it receives in another layer from now on.
+    SwitchLayer {
+        /// Which.
+        layer: LayerChoice,
+    },
     /// Restarts ICE.
     RestartIce,
     /// Leaves, and comes back.
@@ -63,12 +70,12 @@ impl ParticipantPlan {
 type Span = (Instant, Instant);
 
 /// Draws one participant's actions before `end`, by time. `media` and `network` tell an index by name; `home` is where it
-/// lives.
+/// lives, `layer` what it asks for otherwise.
 pub(super) fn draw(
     actions: &[Action],
     end: Instant,
     seed: Seed,
-    home: u16,
+    (home, layer): (u16, LayerWish),
     media: impl Fn(&str) -> Option<u16>,
     network: impl Fn(&str) -> u16,
 ) -> Vec<ActionPlan> {
@@ -92,13 +99,14 @@ pub(super) fn draw(
                 ActionKind::Share(name) => both(media(name), |media, on| Act::Publish { media, on }),
                 ActionKind::Rejoin => (Some(Act::Leave { until }), None),
                 ActionKind::RestartIce => (Some(Act::RestartIce), None),
-                ActionKind::SwitchNetwork(_) => (None, None),
+                ActionKind::SwitchNetwork(_) | ActionKind::SwitchLayer(_) => (None, None),
             };
             plan.extend(begins.map(|act| ActionPlan { at: from, act }));
             plan.extend(ends.filter(|_| until < end).map(|act| ActionPlan { at: until, act }));
         }
     }
     plan.extend(switches(&drawn, home, network).into_iter().filter(|one| one.at < end));
+    plan.extend(layers(&drawn, &wishes(layer, end, seed)).into_iter().filter(|one| one.at < end));
     plan.sort_by_key(|one| (one.at, one.act));
     plan
 }
@@ -178,6 +186,53 @@ fn switches(drawn: &[(&ActionKind, Vec<Span>)], home: u16, network: impl Fn(&str
 /// The outages of a participant's links wherever it lives: those that there are `of` each network while it is there.
 pub(super) fn outages(participant: &ParticipantPlan, of: impl Fn(u16) -> Vec<Outage>) -> Vec<Outage> {
     let stays: Vec<(Instant, u16)> = participant.networks().collect();
+/// The layers that it asks for before anything that it does, each from when on: at first from the start.
+pub(super) fn wishes(layer: LayerWish, end: Instant, seed: Seed) -> Vec<(Instant, LayerChoice)> {
+    let law = match layer {
+        LayerWish::Always(layer) => return vec![(Instant::ZERO, layer)],
+        LayerWish::Random(law) => law,
+    };
+    let mut rng = seed.child("layer").rng();
+    let (mut wishes, mut at) = (Vec::new(), Instant::ZERO);
+    while at < end {
+        let layer = match unit(&mut rng) * 3.0 {
+            low if low <= 1.0 => LayerChoice::Low,
+            mid if mid <= 2.0 => LayerChoice::Mid,
+            _ => LayerChoice::High,
+        };
+        wishes.push((at, layer));
+        at += law.sample(&mut rng).max(Duration::from_millis(1));
+    }
+    wishes
+}
+
+/// The layers that it asks for from when on: of the switches that are on the one that began last, or what it wishes.
+fn layers(drawn: &[(&ActionKind, Vec<Span>)], wishes: &[(Instant, LayerChoice)]) -> Vec<ActionPlan> {
+    let mut spans: Vec<(Instant, Instant, LayerChoice)> = Vec::new();
+    for (kind, stretches) in drawn {
+        if let ActionKind::SwitchLayer(layer) = kind {
+            spans.extend(stretches.iter().map(|(from, until)| (*from, *until, *layer)));
+        }
+    }
+    let mut edges: Vec<Instant> = spans.iter().flat_map(|(from, until, _)| [*from, *until]).collect();
+    edges.extend(wishes.iter().skip(1).map(|(at, _)| *at));
+    edges.sort_unstable();
+    edges.dedup();
+    let Some((_, mut now)) = wishes.first().copied() else { return Vec::new() };
+    let mut plan = Vec::new();
+    for at in edges {
+        let on = spans.iter().filter(|(from, until, _)| *from <= at && at < *until).max_by_key(|(from, ..)| *from);
+        let wished = wishes.partition_point(|(from, _)| *from <= at).checked_sub(1).map(|index| wishes[index].1);
+        let Some(layer) = on.map(|(.., layer)| *layer).or(wished).filter(|layer| *layer != now) else { continue };
+        now = layer;
+        plan.push(ActionPlan { at, act: Act::SwitchLayer { layer } });
+    }
+    plan
+}
+
+/// The outages of a participant's links wherever it lives: those that there are `of` each network while it is there.
+pub(super) fn outages(participant: &ParticipantPlan, of: impl Fn(u16) -> Vec<Outage>) -> Vec<Outage> {
+    let stays: Vec<(Instant, u16)> = participant.networks().collect();
     let mut all = Vec::new();
     for (index, &(from, network)) in stays.iter().enumerate() {
         let until = stays.get(index + 1).map_or(Instant::MAX, |(at, _)| *at);
@@ -202,7 +257,14 @@ mod tests {
     fn plan(actions: &[Action], seed: u64) -> Vec<ActionPlan> {
         let media = |name: &str| ["mic", "cam", "screen"].iter().position(|one| *one == name).map(|at| at as u16);
         let network = |name: &str| if name == "bad" { 2 } else { 1 };
-        draw(actions, Instant::from_secs(100), Seed::new(seed), 1, media, network)
+        draw(
+            actions,
+            Instant::from_secs(100),
+            Seed::new(seed),
+            (1, LayerWish::Always(LayerChoice::Auto)),
+            media,
+            network,
+        )
     }
 
     fn at(secs: u64, act: Act) -> ActionPlan {
@@ -262,6 +324,32 @@ mod tests {
         }
         // Cycles of 10 s in 100 s, 200 times: 2,000 or so less the last ones' part, ±5 %.
         assert!((1_850..=2_100).contains(&times), "{times}");
+    }
+
+    #[test]
+    fn a_layer_is_that_of_the_switch_that_began_last_and_then_the_wished_one_again() {
+        let switch = |layer, at| action(ActionKind::SwitchLayer(layer), once(at), Some("10s"));
+        let planned = plan(&[switch(LayerChoice::Low, 10), switch(LayerChoice::Mid, 15)], 3);
+        let switches: Vec<(Instant, Act)> = planned.iter().map(|one| (one.at, one.act)).collect();
+        let at = |secs, layer| (Instant::from_secs(secs), Act::SwitchLayer { layer });
+        assert_eq!(switches, [at(10, LayerChoice::Low), at(15, LayerChoice::Mid), at(25, LayerChoice::Auto)]);
+    }
+
+    #[test]
+    fn a_random_wish_takes_each_of_three_layers_equally_often() {
+        let law = LayerWish::Random(Dist::parse("exp(2s)").unwrap());
+        let mut times = [0u32; 3];
+        for seed in 0..100 {
+            let wishes = wishes(law, Instant::from_secs(100), Seed::new(seed));
+            assert_eq!(wishes[0].0, Instant::ZERO);
+            for (_, layer) in wishes {
+                let place =
+                    [LayerChoice::Low, LayerChoice::Mid, LayerChoice::High].iter().position(|one| *one == layer);
+                times[place.expect("one of the three")] += 1;
+            }
+        }
+        // 51 a run, 100 runs: 1,700 of each, ±8 %.
+        assert!(times.iter().all(|times| (1_560..=1_840).contains(times)), "{times:?}");
     }
 
     #[test]

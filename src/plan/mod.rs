@@ -26,6 +26,7 @@ pub mod threshold;
 mod timeline;
 
 use crate::clock::{Duration, Instant};
+use crate::conference::protocol::LayerChoice;
 pub use crate::media::{MediaPlan, Seat};
 pub use crate::scenario::arrivals::{Concurrency, ConcurrencyPoint};
 pub use crate::scenario::population::Reconnect;
@@ -152,6 +153,8 @@ pub struct ParticipantPlan {
     pub publish: Vec<u16>,
     /// What it asks for.
     pub subscribe: Subscribe,
+    /// In which layer, until it does something else.
+    pub layer: LayerChoice,
     /// Its seat in the conversation that its population holds in its room.
     pub seat: Option<Seat>,
     /// What it does in the room, by time.

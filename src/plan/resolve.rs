@@ -138,6 +138,7 @@ impl Plan {
                     arrival: *arrival,
                     sessions: sessions::draw(&population.session, earliest, end, seed),
                     publish: publish.clone(),
+                    layer: actions::wishes(population.subscribe.layer, end, seed)[0].1,
                     subscribe: population.subscribe.clone(),
                     seat: None,
                     actions: Vec::new(),
@@ -161,7 +162,8 @@ impl Plan {
         let Some(last) = self.participants.last() else { return };
         let media = |name: &str| self.media_index(name);
         let network = |name: &str| networks.index(name);
-        let actions = actions::draw(&population.actions, end, seed, last.network, media, network);
+        let actions =
+            actions::draw(&population.actions, end, seed, (last.network, last.subscribe.layer), media, network);
         let Some(last) = self.participants.last_mut() else { return };
         last.actions = actions;
         let of = |network: u16| outages::draw(&networks.sources[usize::from(network)].schedule, end, seed);

@@ -91,7 +91,7 @@ pub struct Frame {
     pub first: Instant,
     /// When its last packet came.
     pub last: Instant,
-    /// What its stamps say: the lowest layer's times, and the bytes of all layers.
+    /// What its stamps say: the lowest layer's times, the bytes of all layers, and the highest layer.
     pub timing: Option<Timing>,
     /// A bit for each layer whose stamp was read.
     stamped: u8,
@@ -158,7 +158,10 @@ impl Frame {
         }
         self.stamped |= bit;
         self.timing = Some(match self.timing {
-            Some(old) => Timing { bytes: old.bytes.saturating_add(new.bytes), ..old },
+            Some(old) => {
+                let bytes = old.bytes.saturating_add(new.bytes);
+                Timing { bytes, layer: old.layer.max(new.layer), ..old }
+            }
             None => new,
         });
     }

@@ -20,6 +20,9 @@ pub struct Layer {
     /// A receiver of lower temporal layers can begin this frame's temporal layer with this very frame: it refers to the
     /// base layer only (Y of VP8, a switch indication of the dependency descriptor); true of every base frame.
     pub begins_here: bool,
+    /// A receiver of lower spatial layers can begin this frame's spatial layer with this very frame: it refers to nothing
+    /// but lower layers of its own picture (not P of VP9, with the dependency descriptor a switch indication besides).
+    pub opens_spatial: bool,
     /// A receiver that gets this frame can get any higher temporal layer from the next picture on (U of VP9).
     pub opens_above: bool,
     /// A higher spatial layer refers to this frame: it is needed although a higher one is shown (not Z of VP9).
@@ -44,6 +47,7 @@ impl Layer {
             temporal,
             keyframe: packet.starts_keyframe(),
             begins_here: temporal == 0 || sync,
+            opens_spatial: packet.starts_keyframe(),
             opens_above: false,
             needed_above: false,
             starts_frame: packet.starts_frame(),
@@ -55,18 +59,24 @@ impl Layer {
     /// Of a VP9 payload; `None` when it has no descriptor.
     #[must_use]
     pub fn of_vp9(payload: &[u8], marker: bool) -> Option<Self> {
-        let descriptor = vp9::Descriptor::parse(payload)?;
-        Some(Self {
+        Some(Self::of_vp9_descriptor(&vp9::Descriptor::parse(payload)?, marker))
+    }
+
+    /// Of a VP9 payload whose descriptor was read.
+    #[must_use]
+    pub fn of_vp9_descriptor(descriptor: &vp9::Descriptor, marker: bool) -> Self {
+        Self {
             spatial: descriptor.spatial(),
             temporal: descriptor.temporal(),
             keyframe: !descriptor.inter_picture,
             begins_here: descriptor.temporal() == 0,
+            opens_spatial: !descriptor.inter_picture && descriptor.temporal() == 0,
             opens_above: descriptor.layer.is_some_and(|layer| layer.switching_up),
             needed_above: !descriptor.not_for_upper,
             starts_frame: descriptor.starts_frame,
             ends_frame: descriptor.ends_frame,
             ends_picture: marker,
-        })
+        }
     }
 
     /// Of an H.264 payload in packetization-mode 1; `None` when it is none. A picture to which none refers
@@ -85,6 +95,7 @@ impl Layer {
             temporal: u8::from(discardable),
             keyframe: h264::starts_keyframe(payload),
             begins_here: true,
+            opens_spatial: h264::starts_keyframe(payload),
             opens_above: true,
             needed_above: false,
             starts_frame,
@@ -105,6 +116,7 @@ impl Layer {
             temporal,
             keyframe: packet.new_sequence,
             begins_here: temporal == 0,
+            opens_spatial: packet.new_sequence,
             opens_above: false,
             needed_above: true,
             starts_frame: packet.starts_frame(),
@@ -117,14 +129,16 @@ impl Layer {
     #[must_use]
     pub fn of_descriptor(frame: &Frame<'_>, marker: bool) -> Self {
         let (spatial, temporal) = (frame.spatial, frame.temporal);
-        let present = |indication: Option<Indication>| indication.is_some_and(|i| i != Indication::NotPresent);
+        let keyframe = !frame.differences.iter().any(|difference| *difference > u16::from(spatial));
+        let begins_here = frame.indication(spatial, temporal) == Some(Indication::Switch);
         Self {
             spatial,
             temporal,
-            keyframe: !frame.differences.iter().any(|difference| *difference > u16::from(spatial)),
-            begins_here: frame.indication(spatial, temporal) == Some(Indication::Switch),
-            opens_above: frame.indication(spatial, temporal + 1) == Some(Indication::Switch),
-            needed_above: present(frame.indication(spatial + 1, temporal)),
+            keyframe,
+            begins_here,
+            opens_spatial: keyframe && begins_here,
+            opens_above: frame.opens_temporal(),
+            needed_above: frame.is_needed_above(),
             starts_frame: frame.starts,
             ends_frame: frame.ends,
             ends_picture: marker,

@@ -14,6 +14,8 @@ pub use structure::{GroupPicture, MAX_SPATIAL, Structure};
 pub use superframe::{MAX_FRAMES, frames};
 pub use uncompressed::Frame;
 
+use super::vp8::PictureId;
+
 /// Bytes of the frame header of a keyframe that [`FrameHeader::write`] writes: marks, sync code, colours, size.
 pub const KEYFRAME_HEADER_LEN: usize = 9;
 /// Bytes of the frame header of every other frame: the marks.
@@ -54,6 +56,28 @@ pub fn parse(payload: &[u8]) -> Option<Packet> {
     let descriptor = Descriptor::parse(payload)?;
     let header = if descriptor.starts_frame { FrameHeader::parse(&payload[descriptor.len..]) } else { None };
     Some(Packet { descriptor, header })
+}
+
+/// Writes picture id and TL0PICIDX over those that the payload's descriptor has, each as wide as it is there; what it does
+/// not have, and what is no payload of VP9, stays as it is.
+pub fn renumber(payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
+    let Some(descriptor) = Descriptor::parse(payload) else { return };
+    let mut at = 1;
+    match descriptor.picture_id {
+        Some(PictureId::Long(_)) => {
+            let [high, low] = picture_id.to_be_bytes();
+            (payload[at], payload[at + 1]) = (0x80 | high, low);
+            at += 2;
+        }
+        Some(PictureId::Short(_)) => {
+            payload[at] = picture_id as u8 & 0x7F;
+            at += 1;
+        }
+        None => {}
+    }
+    if descriptor.tl0_picture_index.is_some() {
+        payload[at + 1] = tl0_picture_index;
+    }
 }
 
 /// The beginning of a frame's uncompressed header.

@@ -5,18 +5,19 @@ use super::check::Report;
 use super::network::{builtin, unknown};
 use super::population::Population;
 use super::section::{Section, Shape};
+use super::subscribe::{LAYER_HELP, layer_choice};
 use super::suggest::instead;
 use super::target::AdapterPlan;
 use crate::clock::Duration;
 use crate::conference::MediaKind;
+use crate::conference::protocol::LayerChoice;
 use crate::dist::Dist;
+use crate::media::scalability::Scalability;
+use crate::media::source::Source;
 use crate::scenario::arrivals::Start;
 
-pub(crate) static ACTION: Shape = Shape {
-    name: "Action",
-    keys: &["do", "media", "network", "at", "every", "for", "prob"],
-    refused: &[("layer", "choosing layers is not built yet: video has one layer")],
-};
+pub(crate) static ACTION: Shape =
+    Shape { name: "Action", keys: &["do", "media", "network", "layer", "at", "every", "for", "prob"], refused: &[] };
 
 /// One of a population's `actions`.
 #[derive(Clone, PartialEq, Debug)]
@@ -44,6 +45,8 @@ pub enum ActionKind {
     Share(String),
     /// Live behind another network: another address, too, and ICE restarts.
     SwitchNetwork(String),
+    /// Ask for what is received in another layer, and for the one of before again.
+    SwitchLayer(LayerChoice),
     /// Leave, and come back.
     Rejoin,
     /// Restart ICE.
@@ -68,6 +71,7 @@ impl ActionKind {
             Self::Unpublish(_) => "unpublish",
             Self::Share(_) => "share",
             Self::SwitchNetwork(_) => "switch-network",
+            Self::SwitchLayer(_) => "switch-layer",
             Self::Rejoin => "rejoin",
             Self::RestartIce => "restart-ice",
         }
@@ -78,7 +82,7 @@ impl ActionKind {
     pub fn media(&self) -> Option<&str> {
         match self {
             Self::Mute(media) | Self::Unpublish(media) | Self::Share(media) => Some(media),
-            Self::SwitchNetwork(_) | Self::Rejoin | Self::RestartIce => None,
+            Self::SwitchNetwork(_) | Self::SwitchLayer(_) | Self::Rejoin | Self::RestartIce => None,
         }
     }
 }
@@ -95,21 +99,22 @@ pub(crate) fn read(section: &Section<'_>) -> Vec<Action> {
 
 fn read_one(table: &Section<'_>) -> Option<Action> {
     table.missing("do", "write what is done, as in do = \"mute\"");
-    let words = ["mute", "unpublish", "share", "switch-network", "rejoin", "restart-ice"];
-    let later = [("switch-layer", "choosing layers is not built yet: video has one layer")];
-    let word = table.choice("do", &words.map(|word| (word, word)), &later)?;
+    let words = ["mute", "unpublish", "share", "switch-network", "switch-layer", "rejoin", "restart-ice"];
+    let word = table.choice("do", &words.map(|word| (word, word)), &[])?;
     let about = match word {
         "mute" | "unpublish" | "share" => Some("media"),
         "switch-network" => Some("network"),
+        "switch-layer" => Some("layer"),
         _ => None,
     };
-    for key in ["media", "network"].into_iter().filter(|key| table.has(key) && about != Some(key)) {
+    for key in ["media", "network", "layer"].into_iter().filter(|key| table.has(key) && about != Some(key)) {
         table.fail(key, format!("`{word}` is not about a {key}"), "take it out");
     }
     let name = match about {
         Some(key) => {
             table.missing(key, &format!("write which {key}, as in {key} = \"some-name\""));
-            Some(table.text(key, "write its name")?.to_owned())
+            let help = if key == "layer" { LAYER_HELP } else { "write its name" };
+            Some(table.text(key, help)?.to_owned())
         }
         None => None,
     };
@@ -118,6 +123,13 @@ fn read_one(table: &Section<'_>) -> Option<Action> {
         ("unpublish", Some(name)) => ActionKind::Unpublish(name),
         ("share", Some(name)) => ActionKind::Share(name),
         ("switch-network", Some(name)) => ActionKind::SwitchNetwork(name),
+        ("switch-layer", Some(text)) => match layer_choice(&text) {
+            Ok(layer) => ActionKind::SwitchLayer(layer),
+            Err(sentence) => {
+                table.fail("layer", sentence, LAYER_HELP);
+                return None;
+            }
+        },
         ("rejoin", _) => ActionKind::Rejoin,
         _ => ActionKind::RestartIce,
     };
@@ -188,6 +200,9 @@ pub(crate) fn check(scenario: &Scenario, population: &Population, report: &Repor
                 report.fail(&key("network"), format!("there is no network `{name}`"), help);
             }
         }
+        if let ActionKind::SwitchLayer(layer) = action.kind {
+            check_layer(scenario, layer, &key("layer"), report);
+        }
         if action.kind == ActionKind::Rejoin && matches!(population.start, Start::Closed(_)) {
             let message = "who leaves a population of `concurrency` gives the place to somebody else";
             report.fail(&key("do"), message, "write `session` with `rejoin`, or another `start`");
@@ -199,6 +214,36 @@ pub(crate) fn check(scenario: &Scenario, population: &Population, report: &Repor
             );
             report.fail(&key("do"), message, "take the action out, or take another adapter");
         }
+    }
+}
+
+/// Whether there is somebody to ask for this layer, and video that has it: a layer within one stream (SVC) of each that is sent
+/// so.
+pub(crate) fn check_layer(scenario: &Scenario, layer: LayerChoice, key: &str, report: &Report<'_>) {
+    if matches!(scenario.target.adapter, AdapterPlan::WhipWhep(_)) && layer != LayerChoice::Auto {
+        return report.fail(key, "WHEP has no words to choose a layer", "take it out, or write layer = \"auto\"");
+    }
+    let LayerChoice::Svc { spatial, temporal } = layer else { return };
+    let modes = scenario.media.iter().filter_map(|media| match &media.source {
+        Source::Video(video) if video.scalability != Scalability::NONE && video.layers.is_empty() => {
+            Some((media, video.scalability))
+        }
+        _ => None,
+    });
+    let mut known = false;
+    for (media, mode) in modes {
+        known = true;
+        if spatial >= mode.spatial || temporal >= mode.temporal {
+            let (name, top) = (&media.name, (mode.spatial - 1, mode.temporal - 1));
+            let message = format!("`svc({spatial},{temporal})` is not among the layers of `{name}`, which is {mode}");
+            return report.fail(key, message, format!("write at most \"svc({},{})\"", top.0, top.1));
+        }
+    }
+    if !known {
+        let message = format!("no video has layers in one stream, so none has `svc({spatial},{temporal})`");
+        let help =
+            "write \"low\", \"mid\" or \"high\", or layers = { mode = \"svc\", scalability = \"L3T3\" } of a media";
+        report.fail(key, message, help);
     }
 }
 

@@ -1,12 +1,12 @@
 //! What parts of a scenario say about each other: names that must exist, shares that must add up, what a target can do.
 
-use super::action::{self, ActionKind};
+use super::action::{self, ActionKind, check_layer};
 use super::error::Errors;
 use super::fault;
 use super::network::{LinkGroup, Network, builtin, unknown};
 use super::population::{Headcount, Population};
 use super::run::World;
-use super::subscribe::Selection;
+use super::subscribe::{LayerWish, Selection};
 use super::suggest::instead;
 use super::target::{AdapterPlan, ServicePlan};
 use super::threshold::{self, LabelValues, ThresholdPlan};
@@ -201,13 +201,14 @@ fn check_target(scenario: &Scenario, report: &Report<'_>) {
         let help = "write one of `throng profiles`, or \"FILE.toml#name\"";
         report.fail("target.egress", format!("there is no built-in profile `{name}`"), help);
     }
-    let AdapterPlan::WhipWhep(whip) = &scenario.target.adapter else { return };
     for population in &scenario.populations {
-        if population.subscribe.layer != LayerChoice::Auto {
-            let help = "take it out, or write layer = \"auto\"";
-            report.fail(&format!("{}.subscribe.layer", population.path), "WHEP has no words to choose a layer", help);
-        }
+        let layer = match population.subscribe.layer {
+            LayerWish::Always(layer) => layer,
+            LayerWish::Random(_) => LayerChoice::Low,
+        };
+        check_layer(scenario, layer, &format!("{}.subscribe.layer", population.path), report);
     }
+    let AdapterPlan::WhipWhep(whip) = &scenario.target.adapter else { return };
     let publishers = scenario.populations.iter().filter(|population| !population.publish.is_empty());
     for population in publishers.clone() {
         let of_kind = |kind: MediaKind| {

@@ -84,28 +84,12 @@ fn scalability(layers: &Section<'_>, codec: Codec) -> Option<Scalability> {
     None
 }
 
-/// Whether simulcast of the codec can be switched; it is refused where not.
-pub(crate) fn is_switched(layers: &Section<'_>, codec: Codec) -> bool {
-    let built = matches!(codec, Codec::Vp8 | Codec::H264);
-    if !built {
-        let message = format!(
-            "simulcast of {} is not built: an SFU that switches between its streams rewrites them",
-            codec.name()
-        );
-        layers.fail("mode", message, "write codec = \"vp8\" or \"h264\", or mode = \"svc\"");
-    }
-    built
-}
-
 fn simulcast(layers: &Section<'_>, codec: Codec, (width, height): (u32, u32)) -> Option<Layers> {
-    if !is_switched(layers, codec) {
-        return None;
-    }
     layers.missing("rids", "write rids = [\"q\", \"h\", \"f\"]");
     let temporal = if layers.has("temporal") { layers.integer("temporal", 1..=3)? as u8 } else { 1 };
-    if temporal > 1 && codec != Codec::Vp8 {
+    if temporal > 1 && codec == Codec::H264 {
         let message = format!("{} in simulcast is sent with one temporal layer, not {temporal}", codec.name());
-        layers.fail("temporal", message, "take it out, or write codec = \"vp8\"");
+        layers.fail("temporal", message, "take it out, or write codec = \"vp8\", \"vp9\" or \"av1\"");
         return None;
     }
     let nodes = layers.array("rids", EACH)?;

@@ -6,6 +6,7 @@ use super::section::{Section, Shape};
 use crate::conference::MediaKind;
 use crate::conference::protocol::LayerChoice;
 use crate::dist::Dist;
+use crate::media::scalability::MOST as MOST_LAYERS;
 use std::time::Duration;
 
 pub(crate) static SUBSCRIBE: Shape = Shape { name: "Subscribe", keys: &["audio", "video", "layer"], refused: &[] };
@@ -17,8 +18,8 @@ pub struct Subscribe {
     pub audio: Selection,
     /// Other participants' video.
     pub video: Selection,
-    /// In which simulcast layer.
-    pub layer: LayerChoice,
+    /// In which layer.
+    pub layer: LayerWish,
 }
 
 impl Subscribe {
@@ -30,6 +31,56 @@ impl Subscribe {
             MediaKind::Video => &self.video,
         }
     }
+}
+
+/// In which layer a participant wants what it receives.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum LayerWish {
+    /// In this one.
+    Always(LayerChoice),
+    /// In the lowest, the middle or the highest, drawn anew after each such time.
+    Random(Dist),
+}
+
+impl LayerWish {
+    /// The text form.
+    ///
+    /// # Errors
+    /// What is wrong with it; a sentence without an end.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(("random", law)) = call(text.trim()) {
+            let law = Dist::parse(law)?;
+            if law.mean() < Duration::from_secs(1) {
+                return Err("nobody takes another layer more than once a second; at least \"1s\" on average".to_owned());
+            }
+            return Ok(Self::Random(law));
+        }
+        layer_choice(text).map(Self::Always)
+    }
+}
+
+/// One choice of a layer.
+///
+/// # Errors
+/// What is wrong with it; a sentence without an end.
+pub(crate) fn layer_choice(text: &str) -> Result<LayerChoice, String> {
+    let text = text.trim();
+    match (text, call(text)) {
+        ("auto", _) => Ok(LayerChoice::Auto),
+        ("low", _) => Ok(LayerChoice::Low),
+        ("mid", _) => Ok(LayerChoice::Mid),
+        ("high", _) => Ok(LayerChoice::High),
+        (_, Some(("svc", layers))) => svc(layers).ok_or_else(|| {
+            format!("`{text}` names no spatial layer and temporal layer, two numbers from 0 to 2, 0 the lowest")
+        }),
+        _ => Err(format!("`{text}` is no choice of a layer")),
+    }
+}
+
+fn svc(layers: &str) -> Option<LayerChoice> {
+    let (spatial, temporal) = layers.split_once(',')?;
+    let layer = |text: &str| text.trim().parse::<u8>().ok().filter(|layer| *layer < MOST_LAYERS);
+    Some(LayerChoice::Svc { spatial: layer(spatial)?, temporal: layer(temporal)? })
 }
 
 /// Whose tracks of a kind.
@@ -134,7 +185,7 @@ const SELECTION_HELP: &str =
 
 /// Reads `subscribe`.
 pub(crate) fn read(section: &Section<'_>) -> Subscribe {
-    let layer = LayerChoice::Auto;
+    let layer = LayerWish::Always(LayerChoice::Auto);
     let all = Subscribe { audio: Selection::All, video: Selection::All, layer };
     let Some(node) = section.node("subscribe") else { return all };
     if let Value::Text(_) = node.value {
@@ -147,24 +198,19 @@ pub(crate) fn read(section: &Section<'_>) -> Subscribe {
         table.missing(kind, SELECTION_HELP);
         selection(&table, kind).unwrap_or(Selection::All)
     };
-    Subscribe { audio: of("audio"), video: of("video"), layer: layer_choice(&table) }
+    Subscribe { audio: of("audio"), video: of("video"), layer: wish(&table) }
 }
 
-const LAYER_HELP: &str = "write \"auto\", \"low\", \"mid\" or \"high\"";
+pub(crate) const LAYER_HELP: &str =
+    "write \"auto\", \"low\", \"mid\", \"high\", \"svc(1,2)\" (spatial and temporal layer) or \"random(exp(20s))\"";
 
-fn layer_choice(table: &Section<'_>) -> LayerChoice {
-    let Some(text) = table.text("layer", LAYER_HELP) else { return LayerChoice::Auto };
-    match text {
-        "auto" => return LayerChoice::Auto,
-        "low" => return LayerChoice::Low,
-        "mid" => return LayerChoice::Mid,
-        "high" => return LayerChoice::High,
-        _ if text.starts_with("svc(") || text.starts_with("random(") => {
-            table.fail("layer", format!("`{text}` is not built yet"), LAYER_HELP);
-        }
-        _ => table.fail("layer", format!("`{text}` is no choice of a layer"), LAYER_HELP),
-    }
-    LayerChoice::Auto
+fn wish(table: &Section<'_>) -> LayerWish {
+    let always = LayerWish::Always(LayerChoice::Auto);
+    let Some(text) = table.text("layer", LAYER_HELP) else { return always };
+    LayerWish::parse(text).unwrap_or_else(|sentence| {
+        table.fail("layer", sentence, LAYER_HELP);
+        always
+    })
 }
 
 fn selection(section: &Section<'_>, key: &str) -> Option<Selection> {
@@ -181,6 +227,29 @@ fn selection(section: &Section<'_>, key: &str) -> Option<Selection> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wishes_for_layers_are_read_as_they_are_written() {
+        let svc = |spatial, temporal| Ok(LayerWish::Always(LayerChoice::Svc { spatial, temporal }));
+        assert_eq!(LayerWish::parse("svc(1,2)"), svc(1, 2));
+        assert_eq!(LayerWish::parse(" svc( 0 , 0 ) "), svc(0, 0));
+        assert_eq!(LayerWish::parse("mid"), Ok(LayerWish::Always(LayerChoice::Mid)));
+        assert_eq!(LayerWish::parse("random(exp(20s))"), Ok(LayerWish::Random(Dist::parse("exp(20s)").unwrap())));
+        for wrong in [
+            "",
+            "svc",
+            "svc(1)",
+            "svc(3,0)",
+            "svc(0,3)",
+            "svc(1,2,3)",
+            "svc(-1,0)",
+            "random",
+            "random()",
+            "random(10ms)",
+        ] {
+            assert!(LayerWish::parse(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn selections_are_read_as_they_are_written() {

@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_join_is_said_when_the_socket_opens_and_answered_with_the_roster() {
         let mut room = joining();
-        assert!(texts(&mut room)[0].starts_with(r#"{"type":"join","version":3"#));
+        assert!(texts(&mut room)[0].starts_with(r#"{"type":"join","version":4"#));
         server(&mut room, &ServerMessage::Joined { transport: transport(), roster: vec![] });
         assert!(matches!(events(&mut room)[..], [Event::Joined { .. }]));
         room.handle_input(

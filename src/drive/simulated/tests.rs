@@ -7,6 +7,7 @@ mod defects;
 mod faults;
 mod groups;
 mod lipsync;
+mod layers;
 
 use super::*;
 use crate::metrics::catalog::Metric;

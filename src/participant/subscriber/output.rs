@@ -27,8 +27,10 @@ pub struct Expect {
     pub requested: Option<Instant>,
     /// How long after that a video's first decodable frame may take before it counts as black.
     pub first_frame: Duration,
-    /// Simulcast layers that its publisher has, as far as that is known; 1 where there is one stream.
+    /// Sizes of picture that its publisher has, as far as that is known: simulcast layers, or spatial layers of one stream.
     pub layers: u8,
+    /// They are in one stream, where a lower one can be shown from any picture on.
+    pub one_stream: bool,
     /// Which packets are to be opened.
     pub opening: Opening,
 }

@@ -39,8 +39,9 @@ pub struct Video {
     interval: Watched,
     whole: Option<WholeFrame>,
     frames_begun: u32,
-    /// Simulcast layers of its publisher, and the one that is shown.
+    /// Sizes of picture of its publisher, whether they are in one stream, and the one that is shown.
     layers: u8,
+    one_stream: bool,
     layer: Option<u8>,
 }
 
@@ -64,6 +65,7 @@ impl Video {
             whole: None,
             frames_begun: 0,
             layers: expect.layers,
+            one_stream: expect.one_stream,
             layer: None,
         }
     }
@@ -276,9 +278,10 @@ impl Video {
         }
         // What was watched until now was watched in the layer before.
         self.watch_to(at, out);
-        if self.layer.replace(layer).is_some() {
+        if let Some(before) = self.layer.replace(layer) {
             out.count(Metric::VideoLayerSwitch);
-            if !keyframe {
+            let is_free = self.one_stream && layer < before;
+            if !keyframe && !is_free {
                 out.count(Metric::IntegrityLayerStart);
             }
         }

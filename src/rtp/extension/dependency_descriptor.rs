@@ -23,6 +23,10 @@ pub struct Frame<'a> {
     pub ends: bool,
     /// Its number, which wraps at 16 bits.
     pub number: u16,
+    /// The id of its template, 0..=63.
+    pub template: u8,
+    /// It differs from its template in what it refers to, or in what it is to the decode targets.
+    pub custom: bool,
     /// Spatial layer, 0..=3.
     pub spatial: u8,
     /// Temporal layer, 0..=7.
@@ -50,6 +54,24 @@ impl Frame<'_> {
     #[must_use]
     pub fn is_inter_layer(&self) -> bool {
         self.differences.iter().any(|difference| *difference <= u16::from(self.spatial))
+    }
+
+    /// Whether every target of its own spatial layer above its temporal layer can be switched to with it.
+    #[must_use]
+    pub fn opens_temporal(&self) -> bool {
+        let mut above = (0..usize::from(self.structure.targets)).filter(|target| {
+            let layers = self.structure.layers_of(*target);
+            layers.is_some_and(|(spatial, temporal)| spatial == self.spatial && temporal > self.temporal)
+        });
+        above.all(|target| self.indications.get(target) == Some(&Indication::Switch))
+    }
+
+    /// Whether a target of a higher spatial layer needs it.
+    #[must_use]
+    pub fn is_needed_above(&self) -> bool {
+        let present = |target: usize| self.indications.get(target).is_some_and(|one| *one != Indication::NotPresent);
+        let above = |target: usize| self.structure.layers_of(target).is_some_and(|(spatial, _)| spatial > self.spatial);
+        (0..usize::from(self.structure.targets)).any(|target| present(target) && above(target))
     }
 
     /// What it is to the target of this spatial and temporal layer; `None` where there is no such target.
@@ -89,6 +111,8 @@ impl Reader {
             starts,
             ends,
             number: frame_number,
+            template: self.custom.template_id,
+            custom: self.custom.differences.is_some() || self.custom.indications.is_some(),
             spatial: template.spatial,
             temporal: template.temporal,
             differences: self.custom.differences.as_deref().unwrap_or(&template.differences),

@@ -264,3 +264,22 @@ proptest! {
         let _ = Frame::parse(&bytes);
     }
 }
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_are_renumbered_in_place(bytes in prop::collection::vec(any::<u8>(), 0..40), id in 0u16..0x8000, tl0: u8) {
+        let mut renumbered = bytes.clone();
+        renumber(&mut renumbered, id, tl0);
+        let (before, after) = (Descriptor::parse(&bytes), Descriptor::parse(&renumbered));
+        let Some(before) = before else {
+            prop_assert_eq!(renumbered, bytes);
+            return Ok(());
+        };
+        let picture_id = before.picture_id.map(|known| match known {
+            PictureId::Long(_) => PictureId::Long(id),
+            PictureId::Short(_) => PictureId::Short(id as u8 & 0x7F),
+        });
+        let tl0_picture_index = before.tl0_picture_index.map(|_| tl0);
+        prop_assert_eq!(after, Some(Descriptor { picture_id, tl0_picture_index, ..before }));
+    }
+}

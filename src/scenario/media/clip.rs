@@ -7,7 +7,7 @@ use crate::media::clip::{Clip, Refused};
 use crate::media::layers::MAX_LAYERS;
 use crate::media::source::{FileSource, MediaPlan, Sending, Source};
 use crate::scenario::Files;
-use crate::scenario::layers::{is_rid, is_switched};
+use crate::scenario::layers::is_rid;
 use crate::scenario::section::{Section, Shape};
 use std::sync::Arc;
 
@@ -84,6 +84,16 @@ fn single(section: &Section<'_>, how: &How, files: Files<'_>) -> Option<FileSour
     }
 }
 
+/// Whether clips of the codec can be layers; it is refused where not.
+fn is_layered(layers: &Section<'_>, codec: Codec) -> bool {
+    let built = matches!(codec, Codec::Vp8 | Codec::H264);
+    if !built {
+        let message = format!("clips of {} as layers are not built", codec.name());
+        layers.fail("mode", message, "write codec = \"vp8\" or \"h264\", or take `layers` out");
+    }
+    built
+}
+
 fn layered(section: &Section<'_>, how: &How, files: Files<'_>) -> Option<FileSource> {
     if section.has("file") {
         section.fail("file", "each layer has its own file", "take it out, or take `layers` out");
@@ -94,7 +104,7 @@ fn layered(section: &Section<'_>, how: &How, files: Files<'_>) -> Option<FileSou
         let svc = "the layers of one stream are in its one clip, and throng sends those of one layer";
         layers.choice("mode", &[("simulcast", ())], &[("svc", svc)])?;
     }
-    if how.codec.kind() == MediaKind::Audio || !is_switched(&layers, how.codec) {
+    if how.codec.kind() == MediaKind::Audio || !is_layered(&layers, how.codec) {
         return None;
     }
     let texts = |key: &str| -> Option<Vec<&str>> {

@@ -116,14 +116,18 @@ pub struct Population {
 #[schemars(deny_unknown_fields)]
 pub struct Action {
     /// What: "mute" a media and unmute it; "unpublish" a media and publish it again; "share" one more media, a screen;
-    /// "switch-network", with another address and an ICE restart; "rejoin": leave and come back; "restart-ice".
-    #[schemars(extend("enum" = ["mute", "unpublish", "share", "switch-network", "rejoin", "restart-ice"]))]
+    /// "switch-network", with another address and an ICE restart; "switch-layer" of what they receive; "rejoin": leave and
+    /// come back; "restart-ice".
+    #[schemars(extend("enum" = ["mute", "unpublish", "share", "switch-network", "switch-layer", "rejoin", "restart-ice"]))]
     #[schemars(rename = "do")]
     pub what: String,
     /// `mute`, `unpublish`, `share`: which media. One to share is not in `publish`.
     pub media: Option<String>,
     /// `switch-network`: which network. What is measured stays under the network that the participant lives on.
     pub network: Option<String>,
+    /// `switch-layer`: which, as in `subscribe.layer`, but for "random". Afterwards it is what it was before.
+    #[schemars(regex(pattern = r"^ *(auto|low|mid|high|svc\( *[0-2] *, *[0-2] *\)) *$"))]
+    pub layer: Option<String>,
     /// Once, at this time from the start of the run.
     pub at: Option<String>,
     /// Again and again: so long after the start of the run, and after each end, as in "exp(60s)".
@@ -201,9 +205,10 @@ pub struct Subscribe {
         pattern = r"^ *(all|none|last-n\(.+\)|active\(.+\)|page\(.+\)|pinned\(.+\)( *\+ *active\(.+\))?) *$"
     ))]
     pub video: String,
-    /// In which simulcast layer of theirs: "auto" is the best that the way to this participant carries, the others are
-    /// asked for and still no better than that.
-    #[schemars(extend("default" = "auto", "enum" = ["auto", "low", "mid", "high"]))]
+    /// In which layer of theirs, simulcast or within one stream: "auto" is the best that the way to this participant carries,
+    /// the others are asked for and still no better than that. "svc(1,2)" is at most spatial layer 1 and temporal layer 2, 0
+    /// the lowest, of video in one stream; "random(exp(20s))" is low, mid or high, drawn anew after each such time.
+    #[schemars(extend("default" = "auto"), regex(pattern = r"^ *(auto|low|mid|high|svc\( *[0-2] *, *[0-2] *\)|random\(.+\)) *$"))]
     pub layer: Option<String>,
 }
 

@@ -325,7 +325,7 @@ pub enum Layers {
         /// Names of 1 to 3 layers, the smallest picture first, or tables of them.
         #[schemars(length(min = 1, max = 3))]
         rids: Vec<RidForm>,
-        /// Temporal layers of each; more than 1 is for VP8.
+        /// Temporal layers of each; more than 1 is not for H.264.
         #[schemars(extend("default" = 1), range(min = 1, max = 3))]
         temporal: Option<u8>,
     },

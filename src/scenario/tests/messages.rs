@@ -279,8 +279,8 @@ fn every_documented_error_says_what_to_write_instead() {
             "mute",
         ),
         (
-            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"switch-layer\", at = \"1s\" }]",
-            "choosing layers is not built yet",
+            "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"switch-layer\", layer = \"best\", at = \"1s\" }]",
+            "`best` is no choice of a layer",
             "mute",
         ),
         (
@@ -364,8 +364,23 @@ fn every_documented_error_says_what_to_write_instead() {
             "",
         ),
         (
+            "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ncodec = \"vp9\"\nlayers = { mode = \"svc\", scalability = \"L2T3\" }\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"m\"]\nsubscribe = { audio = \"all\", video = \"all\", layer = \"svc(2,0)\" }",
+            "`svc(2,0)` is not among the layers of `m`, which is L2T3",
+            "svc(1,2)",
+        ),
+        (
+            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all\", video = \"all\", layer = \"svc(1)\" }",
+            "`svc(1)` names no spatial layer and temporal layer",
+            "svc(1,2)",
+        ),
+        (
+            "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all\", video = \"all\", layer = \"random(1ms)\" }",
+            "more than once a second",
+            "random(exp(20s))",
+        ),
+        (
             "[[population]]\nname = \"p\"\ncount = 1\nsubscribe = { audio = \"all\", video = \"all\", layer = \"svc(1,2)\" }",
-            "`svc(1,2)` is not built yet",
+            "no video has layers in one stream, so none has `svc(1,2)`",
             "\"mid\"",
         ),
         (

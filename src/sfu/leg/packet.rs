@@ -3,6 +3,7 @@
 use super::wall;
 use crate::clock::Instant;
 use crate::conference::Codec;
+use crate::rtp::extension::dependency_descriptor::{self, Descriptor, SHORT_LEN, Structure};
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::layer::Layer;
 use crate::rtp::{av1, h264, red, vp8, vp9};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Packet {
     /// Whose.
     pub track: TrackId,
+    /// Its codec.
+    pub codec: Codec,
     /// Which of its simulcast layers, 0 the lowest; 0 where there is one stream.
     pub layer: u8,
     /// Its extended sequence number.
@@ -33,6 +36,8 @@ pub struct Packet {
     pub capture_time: Option<AbsCaptureTime>,
     /// The dependency descriptor, where the publisher sent one; goes on to subscribers.
     pub descriptor: Option<Box<[u8]>>,
+    /// The structure by which the descriptor is read, of VP9 and AV1.
+    pub structure: Option<Arc<Structure>>,
     /// The payload is redundant audio (RFC 2198).
     pub red: bool,
     /// What its payload says of its frame.
@@ -48,7 +53,7 @@ pub struct FrameNumbers {
     pub keyframe: bool,
     /// Its layer, of video.
     pub place: Option<Layer>,
-    /// Picture id and TL0PICIDX, of VP8 with picture ids.
+    /// Picture id and TL0PICIDX, of VP8 and VP9 with picture ids.
     pub picture: Option<Picture>,
 }
 
@@ -66,6 +71,7 @@ impl Packet {
             bytes: self.payload.len() as u32,
             place: self.frame.place,
             picture: self.frame.picture,
+            frame: self.descriptor.as_deref().and_then(frame_number),
             clock: self.clock,
         }
     }
@@ -73,7 +79,45 @@ impl Packet {
     /// Its numbers in a subscriber's stream that has only its sequence numbers of its own.
     #[must_use]
     pub const fn under(&self, sequence: u64) -> Numbers {
-        Numbers { sequence, rtp_time: self.rtp_time, picture: None, empty: false }
+        Numbers {
+            sequence,
+            rtp_time: self.rtp_time,
+            picture: None,
+            frame: None,
+            active: None,
+            marker: false,
+            empty: false,
+        }
+    }
+
+    /// Writes a subscriber's numbers over those of its payload.
+    pub(super) fn renumber(&self, payload: &mut [u8], (picture, tl0): (u16, u8)) {
+        match self.codec {
+            Codec::Vp8 => vp8::renumber(payload, picture, tl0),
+            Codec::Vp9 => vp9::renumber(payload, picture, tl0),
+            Codec::Opus | Codec::H264 | Codec::Av1 => {}
+        }
+    }
+
+    /// The dependency descriptor that a subscriber gets under these numbers; `scratch` is written to where it differs from
+    /// the publisher's.
+    pub(super) fn described<'a>(&'a self, numbers: Numbers, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        let value = self.descriptor.as_deref()?;
+        if numbers.frame.is_none() && numbers.active.is_none() {
+            return Some(value);
+        }
+        scratch.clear();
+        scratch.extend_from_slice(value);
+        if let Some((active, structure)) = numbers.active.zip(self.structure.as_deref())
+            && let Some(mut descriptor) = Descriptor::parse(value, Some(structure))
+        {
+            descriptor.active_targets = Some(structure.targets_within(active));
+            *scratch = descriptor.write(structure.targets);
+        }
+        if let (Some(frame), Some(place)) = (numbers.frame, scratch.get_mut(1..SHORT_LEN)) {
+            place.copy_from_slice(&frame.to_be_bytes());
+        }
+        Some(scratch)
     }
 
     /// When its frame was captured, in our time, as its publisher's sender reports tell it; when it arrived where they do
@@ -107,6 +151,65 @@ impl Packet {
     }
 }
 
+/// The frame's number in a dependency descriptor.
+fn frame_number(value: &[u8]) -> Option<u16> {
+    let [_, high, low, ..] = *value else { return None };
+    Some(u16::from_be_bytes([high, low]))
+}
+
+/// Reads the packets of one stream of a publisher; it remembers the structure of its dependency descriptors.
+#[derive(Clone, Debug)]
+pub(super) struct FrameReader {
+    codec: Codec,
+    descriptors: dependency_descriptor::Reader,
+    structure: Option<Arc<Structure>>,
+    /// What is known of frames by their template.
+    layers: Vec<Option<Layer>>,
+}
+
+/// Templates that a structure has at most.
+const TEMPLATES: usize = 64;
+
+impl FrameReader {
+    pub fn new(codec: Codec) -> Self {
+        Self { codec, descriptors: dependency_descriptor::Reader::default(), structure: None, layers: Vec::new() }
+    }
+
+    /// What a packet says of its frame. The payload of AV1 names no layer in most packets, so there the descriptor does.
+    pub fn read(&mut self, payload: &[u8], marker: bool, descriptor: Option<&[u8]>) -> FrameNumbers {
+        let numbers = FrameNumbers::read(self.codec, payload, marker);
+        match (self.codec, descriptor) {
+            (Codec::Av1, Some(value)) => FrameNumbers { place: self.described(value, marker), ..numbers },
+            (Codec::Vp9, Some(value)) if value.len() > SHORT_LEN => {
+                self.described(value, marker);
+                numbers
+            }
+            _ => numbers,
+        }
+    }
+
+    /// The structure in force.
+    pub fn structure(&self) -> Option<Arc<Structure>> {
+        self.structure.clone()
+    }
+
+    fn described(&mut self, value: &[u8], marker: bool) -> Option<Layer> {
+        let frame = self.descriptors.read(value)?;
+        if frame.structured {
+            self.structure = Some(Arc::new(frame.structure.clone()));
+            self.layers.clear();
+            self.layers.resize(TEMPLATES, None);
+        }
+        if frame.custom {
+            return Some(Layer::of_descriptor(&frame, marker));
+        }
+        // Looked up, as a structure has hundreds of indications and most packets none of their own.
+        let known = self.layers.get_mut(usize::from(frame.template))?;
+        let layer = *known.get_or_insert_with(|| Layer::of_descriptor(&frame, marker));
+        Some(Layer { starts_frame: frame.starts, ends_frame: frame.ends, ends_picture: marker, ..layer })
+    }
+}
+
 impl FrameNumbers {
     /// Of a payload.
     pub(super) fn read(codec: Codec, payload: &[u8], marker: bool) -> Self {
@@ -125,10 +228,13 @@ impl FrameNumbers {
                 let place = Layer::of_h264(payload, marker);
                 Self { keyframe: h264::starts_keyframe(payload), place, picture: None }
             }
-            // Which layers there are only publishers know: what is sent in one stream goes on whole.
             Codec::Vp9 => {
-                let keyframe = vp9::parse(payload).is_some_and(|packet| packet.starts_keyframe());
-                Self { keyframe, ..Self::default() }
+                let Some(descriptor) = vp9::Descriptor::parse(payload) else { return Self::default() };
+                let tl0 = descriptor.tl0_picture_index.unwrap_or_default();
+                let picture = descriptor.picture_id.map(|id| Picture { id: id.value(), tl0 });
+                let starts = descriptor.starts_frame && descriptor.spatial() == 0;
+                let keyframe = starts && !descriptor.inter_picture;
+                Self { keyframe, place: Some(Layer::of_vp9_descriptor(&descriptor, marker)), picture }
             }
             Codec::Av1 => Self { keyframe: av1::starts_keyframe(payload), ..Self::default() },
         }

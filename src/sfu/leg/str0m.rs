@@ -9,14 +9,13 @@
 pub use super::maker::Maker;
 use super::maker::{DescriptorValue, config, rtx_payload_types};
 use super::nomination::Nomination;
-use super::packet::{FrameNumbers, Packet};
+use super::packet::{FrameReader, Packet};
 use super::wall::WallClock;
 use super::{LegOutput, Sent};
 use crate::clock::{Duration, Instant};
 use crate::conference::{Codec, Credentials, MediaKind, ReceiveParameters, SendParameters, Setup, TransportParameters};
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::ntp::Ntp;
-use crate::rtp::vp8;
 use crate::sfu::room::{LegCommand, LegSetup, Numbers, SenderClock, StreamId, TrackId};
 use crate::units::Bitrate;
 use rustc_hash::FxHashMap;
@@ -45,6 +44,7 @@ struct Incoming {
     rid: Option<Rid>,
     ssrc: u32,
     codec: Codec,
+    reader: FrameReader,
     red: Option<Pt>,
     /// The publisher's last sender report of it.
     clock: Option<SenderClock>,
@@ -208,8 +208,8 @@ impl Leg {
         };
         let (sequence, rtp_time) = (numbers.sequence.into(), numbers.rtp_time);
         let write = RtpWrite::new(Pt::from(payload_type), sequence, rtp_time, captured, payload)
-            .marker(packet.marker)
-            .ext_vals(written(packet))
+            .marker(packet.marker || numbers.marker)
+            .ext_vals(written(packet, numbers))
             .nackable(outgoing.nackable);
         stream.write_rtp(write);
     }
@@ -321,8 +321,12 @@ impl Leg {
         let Incoming { track, layer, codec, .. } = *incoming;
         let values = &rtp.header.ext_vals;
         let level = values.audio_level.zip(values.voice_activity);
+        let descriptor = values.user_values.get().map(|DescriptorValue(value)| value.clone());
+        let frame = incoming.reader.read(&rtp.payload, rtp.header.marker, descriptor.as_deref());
+        let structure = incoming.reader.structure();
         Some(LegOutput::Packet(Arc::new(Packet {
             track,
+            codec,
             layer,
             sequence: *rtp.seq_no,
             marker: rtp.header.marker,
@@ -331,8 +335,9 @@ impl Leg {
             audio_level: level.map(|(level, voice)| AudioLevel { voice, below_overload: level.unsigned_abs() & 0x7F }),
             capture_time: values.abs_capture_time.map(captured),
             red: incoming.red == Some(rtp.header.payload_type),
-            descriptor: values.user_values.get().map(|DescriptorValue(value)| value.clone()),
-            frame: FrameNumbers::read(codec, &rtp.payload, rtp.header.marker),
+            descriptor,
+            structure,
+            frame,
             clock: incoming.clock,
             payload: rtp.payload,
         })))
@@ -363,7 +368,8 @@ impl Leg {
                 direct.expect_stream_rx(ssrc.into(), rtx, mid, rid).suppress_nack(!nack);
                 self.by_ssrc.insert(ssrc, self.incoming.len());
             }
-            self.incoming.push(Incoming { track, layer: layer as u8, mid, rid, ssrc, codec, red, clock: None });
+            let reader = FrameReader::new(codec);
+            self.incoming.push(Incoming { track, layer: layer as u8, mid, rid, ssrc, codec, reader, red, clock: None });
         }
     }
 
@@ -405,16 +411,16 @@ fn renumbered(packet: &Packet, numbers: Numbers) -> Arc<[u8]> {
     match numbers.picture {
         _ if numbers.empty => Arc::default(),
         None => Arc::clone(&packet.payload),
-        Some((picture, tl0)) => {
+        Some(picture) => {
             let mut payload = packet.payload.to_vec();
-            vp8::renumber(&mut payload, picture, tl0);
+            packet.renumber(&mut payload, picture);
             payload.into()
         }
     }
 }
 
 /// The header extensions that go on to subscribers, in str0m's words.
-fn written(packet: &Packet) -> ExtensionValues {
+fn written(packet: &Packet, numbers: Numbers) -> ExtensionValues {
     let mut values = ExtensionValues {
         audio_level: packet.audio_level.map(|level| -(level.below_overload as i8)),
         voice_activity: packet.audio_level.map(|level| level.voice),
@@ -424,8 +430,8 @@ fn written(packet: &Packet) -> ExtensionValues {
         }),
         ..ExtensionValues::default()
     };
-    if let Some(value) = &packet.descriptor {
-        values.user_values.set(DescriptorValue(value.clone()));
+    if let Some(value) = packet.described(numbers, &mut Vec::new()) {
+        values.user_values.set(DescriptorValue(value.into()));
     }
     values
 }

@@ -204,7 +204,8 @@ impl Rooms {
         let track = TrackId::from_index(self.tracks.insert(Track::new(leg, name, parameters.clone())));
         member.published.insert(parameters.media.clone(), track);
         self.command(leg, LegCommand::Receive { track, parameters: Box::new(parameters) });
-        if self.tracks[track.index()].is_layered() {
+        let entry = &self.tracks[track.index()];
+        if entry.is_layered() || entry.is_scalable() {
             self.timers.set(now + REVIEW_INTERVAL, Timer::Layers(track));
         }
         if connected {

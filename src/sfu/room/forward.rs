@@ -4,13 +4,15 @@
 
 use super::meter::Meter;
 use super::offered::{Forward, Offered};
-use super::route::{Layered, Route};
+use super::renumber::Renumberer;
+use super::route::Route;
 use super::speakers::Voice;
 use super::timers::Timer;
 use super::{KEYFRAME_INTERVAL, LegCommand, LegId, Rooms, StreamId, TrackId};
 use crate::clock::{Duration, Instant};
 use crate::conference::protocol::RosterTrack;
-use crate::conference::{MediaKind, SendParameters, TrackName};
+use crate::conference::{Codec, MediaKind, SendParameters, TrackName};
+use crate::media::source::has_spatial_layers;
 
 /// A layer of which nothing comes for so long is not there; one with less than four frames in that time is given four.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -26,6 +28,8 @@ pub(super) struct Track {
     pub routes: Vec<Route>,
     /// Its simulcast layers, the lowest first; one where there is one stream.
     pub streams: Vec<Stream>,
+    /// Of one stream that may have spatial layers in itself, those that were seen, the lowest first.
+    pub spatial: Vec<Spatial>,
     /// Which layers the publisher was told that somebody takes.
     pub told: Vec<bool>,
 }
@@ -43,6 +47,17 @@ pub(super) struct Stream {
     /// Since when nobody takes it.
     pub idle: Option<Instant>,
 }
+
+/// One spatial layer of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Spatial {
+    /// What who is shown this layer gets.
+    pub meter: Meter,
+    heard: Option<Instant>,
+}
+
+/// Spatial layers that are told apart (three bits in a descriptor of VP9).
+const SPATIAL: usize = 8;
 
 impl Stream {
     /// Notes a packet; whether no later one of the layer came before it.
@@ -88,6 +103,7 @@ impl Track {
             voice: Voice::default(),
             routes: Vec::new(),
             streams,
+            spatial: Vec::new(),
             told: vec![true; layers],
         }
     }
@@ -96,9 +112,57 @@ impl Track {
         self.parameters.codec.codec.kind()
     }
 
-    /// Whether subscribers can get it in one layer or another.
+    /// Whether it comes in several streams.
     pub fn is_layered(&self) -> bool {
         !self.parameters.layers.is_empty()
+    }
+
+    /// Whether it comes in one stream that may have spatial layers in itself.
+    pub fn is_scalable(&self) -> bool {
+        !self.is_layered() && has_spatial_layers(self.parameters.codec.codec)
+    }
+
+    /// How many levels there are: streams, or spatial layers of one; at least one.
+    pub fn levels(&self) -> usize {
+        if self.is_layered() { self.streams.len() } else { self.spatial.len().max(1) }
+    }
+
+    /// What a level takes, with all that it needs of those below.
+    pub fn meter(&self, level: usize) -> Option<&Meter> {
+        if self.is_layered() {
+            return self.streams.get(level).map(|stream| &stream.meter);
+        }
+        self.spatial.get(level).map(|spatial| &spatial.meter)
+    }
+
+    /// Whether a level is being sent.
+    pub fn is_live(&self, level: u8, now: Instant) -> bool {
+        let stream = |index: usize| self.streams.get(index).is_some_and(|stream| stream.is_live(now));
+        if self.is_layered() {
+            return stream(usize::from(level));
+        }
+        let heard = self.spatial.get(usize::from(level)).and_then(|spatial| spatial.heard);
+        stream(0) && heard.is_some_and(|heard| now.saturating_since(heard) < SILENCE.max(self.streams[0].pause * 4))
+    }
+
+    /// Ends the windows of its rates where they are long enough.
+    pub fn tick(&mut self, now: Instant) {
+        self.streams.iter_mut().for_each(|stream| stream.meter.tick(now));
+        self.spatial.iter_mut().for_each(|spatial| spatial.meter.tick(now));
+    }
+
+    /// A packet of one stream that may have spatial layers.
+    fn note_spatial(&mut self, packet: &Offered) {
+        let place = packet.place.unwrap_or_default();
+        let at = usize::from(place.spatial).min(SPATIAL - 1);
+        if self.spatial.len() <= at {
+            self.spatial.resize_with(at + 1, Spatial::default);
+        }
+        self.spatial[at].heard = Some(packet.arrival);
+        let reach = if place.needed_above { self.spatial.len() } else { at + 1 };
+        for spatial in &mut self.spatial[at..reach] {
+            spatial.meter.note(packet.arrival, place.temporal, packet.bytes);
+        }
     }
 
     pub fn roster_track(&self) -> RosterTrack {
@@ -111,9 +175,12 @@ impl Track {
     }
 
     pub fn add_route(&mut self, leg: LegId, stream: StreamId, first_sequence: u64, active: bool) {
+        let codec = self.parameters.codec.codec;
+        let numbers = Renumberer::new(first_sequence, codec.clock_rate(), codec == Codec::Vp8);
         self.routes.push(if self.is_layered() {
-            let (rate, top) = (self.parameters.codec.codec.clock_rate(), self.streams.len() as u8 - 1);
-            Route::layered(leg, stream, Layered::new(first_sequence, rate, top), active)
+            Route::layered(leg, stream, numbers, self.streams.len() as u8 - 1, active)
+        } else if self.is_scalable() {
+            Route::scalable(leg, stream, numbers, active)
         } else {
             Route::plain(leg, stream, first_sequence, active)
         });
@@ -146,6 +213,9 @@ impl Rooms {
         // Who begins with a keyframe that comes after its own other packets would miss those.
         let begins = stream.note(packet) && packet.keyframe;
         let packet = &Offered { keyframe: begins, ..*packet };
+        if entry.is_scalable() {
+            entry.note_spatial(packet);
+        }
         for route in entry.routes.iter_mut().filter(|route| route.active) {
             #[cfg(test)]
             let taken = super::defect::take(self.config.defect, route, packet);
@@ -174,8 +244,7 @@ impl Rooms {
 
     /// Asks for a keyframe of what a subscriber gets, or is about to.
     pub(super) fn want_keyframe_for(&mut self, now: Instant, track: TrackId, leg: LegId, stream: StreamId) {
-        let layered = self.tracks[track.index()].route(leg, stream).and_then(Route::layers);
-        let layer = layered.map_or(0, |layered| layered.layer().unwrap_or(layered.target));
+        let layer = self.tracks[track.index()].route(leg, stream).map_or(0, Route::source);
         self.want_keyframe(now, track, layer);
     }
 

@@ -1,4 +1,4 @@
-//! Who gets which layer of what: by what a subscriber asks for, what the way to it carries, and what is there.
+//! Who gets which layer of what, be it a stream of its own (simulcast) or a spatial layer of one stream (SVC): by what a subscriber asks for, what the way to it carries, and what is there.
 //!
 //! Twice a second, and whenever something changes, each subscriber's estimate is shared among its streams: every one has
 //! its lowest step first, then all rise in turn, step by step, as far as it carries them. A step up must fit with a tenth
@@ -6,7 +6,7 @@
 //! publisher; the lowest never is, so that whoever comes has a picture soon and the publisher hears of its packets.
 
 use super::forward::Track;
-use super::meter::TEMPORAL;
+use super::meter::Meter;
 use super::route::Route;
 use super::timers::Timer;
 use super::{LegCommand, LegId, Rooms, StreamId, TrackId};
@@ -22,7 +22,10 @@ pub const IDLE: Duration = Duration::from_secs(2);
 /// A step up takes this many hundredths of its rate.
 const UPWARD: u64 = 110;
 
-/// One step of a stream: simulcast layer, temporal layer, and the rate of both.
+/// Every temporal layer that there is.
+const ALL: u8 = u8::MAX;
+
+/// One step of a stream: level, temporal layer, and the rate of both.
 type Step = (u8, u8, u64);
 
 impl Rooms {
@@ -35,8 +38,8 @@ impl Rooms {
             return self.refuse(connection, Refusal::Malformed, "no track of that name is subscribed to");
         };
         let route = self.tracks[track.index()].route_mut(leg, stream);
-        if let Some(layered) = route.and_then(Route::layers_mut) {
-            layered.choice = choice;
+        if let Some(aim) = route.and_then(Route::aim_mut) {
+            aim.choice = choice;
             self.share(now, leg);
         }
     }
@@ -44,7 +47,7 @@ impl Rooms {
     /// Rates and layers of a track are looked at again.
     pub(super) fn review(&mut self, now: Instant, track: TrackId) {
         let entry = &mut self.tracks[track.index()];
-        entry.streams.iter_mut().for_each(|stream| stream.meter.tick(now));
+        entry.tick(now);
         let mut legs: Vec<LegId> = entry.routes.iter().filter(|route| route.active).map(|route| route.leg).collect();
         legs.sort_unstable();
         legs.dedup();
@@ -64,12 +67,12 @@ impl Rooms {
         for (stream, track) in all {
             let entry = &mut self.tracks[track.index()];
             let Some(route) = entry.route(leg, stream).filter(|route| route.active) else { continue };
-            let Some(layered) = route.layers() else {
+            let Some(aim) = route.aim() else {
                 entry.streams[0].meter.tick(now);
                 plain += entry.streams[0].meter.up_to(u8::MAX).map_or(0, Bitrate::bps);
                 continue;
             };
-            let (wanted, limit) = (layered.wanted, limit(layered.choice, entry.streams.len()));
+            let (wanted, limit) = (aim.wanted, limit(aim.choice, entry.levels()));
             let steps = steps(entry, limit);
             let current = steps.iter().rposition(|step| (step.0, step.1) <= wanted).unwrap_or(0);
             streams.push((stream, track, steps, current));
@@ -98,21 +101,24 @@ impl Rooms {
     /// A subscriber is to get this layer, or the next best that is there, from its next keyframe on.
     fn aim(&mut self, now: Instant, track: TrackId, leg: LegId, stream: StreamId, wanted: (u8, u8)) {
         let entry = &mut self.tracks[track.index()];
-        let is_live = |layer: &u8| entry.streams[usize::from(*layer)].is_live(now);
+        let is_live = |layer: &u8| entry.is_live(*layer, now);
         let below = (0..=wanted.0).rev().find(is_live);
-        let top = entry.streams.len() as u8 - 1;
+        let top = entry.levels() as u8 - 1;
         let target = below.or_else(|| (wanted.0..=top).find(is_live)).unwrap_or(wanted.0);
-        let instead = wanted.0.checked_sub(1).filter(|_| entry.streams[usize::from(wanted.0)].is_stalled(now));
-        let sleeps = |layer: u8| !entry.told[usize::from(layer)];
+        let is_stalled = |layer: u8| entry.is_layered() && entry.streams[usize::from(layer)].is_stalled(now);
+        let instead = wanted.0.checked_sub(1).filter(|_| is_stalled(wanted.0));
+        let sleeps = |layer: u8| entry.told.get(usize::from(layer)) == Some(&false);
         let wakes = sleeps(wanted.0) || instead.is_some_and(sleeps);
-        let Some(layered) = entry.route_mut(leg, stream).and_then(Route::layers_mut) else { return };
-        (layered.wanted, layered.target) = (wanted, target);
-        let waits = layered.waits();
+        let is_layered = entry.is_layered();
+        let Some(route) = entry.route_mut(leg, stream) else { return };
+        let Some(aim) = route.aim_mut() else { return };
+        (aim.wanted, aim.target, aim.top) = (wanted, target, top);
+        let waits = route.waits();
         if wakes {
             self.tell_wanted(now, track);
         }
         if waits {
-            self.want_keyframe(now, track, target);
+            self.want_keyframe(now, track, if is_layered { target } else { 0 });
         }
     }
 
@@ -125,10 +131,10 @@ impl Rooms {
             let stalled: Vec<bool> = entry.streams.iter().map(|stream| stream.is_stalled(now)).collect();
             // Where the wanted one has stopped by itself, the one below it is taken meanwhile.
             let takes = |route: &Route| {
-                route.layers().is_some_and(|of| {
-                    let wanted = usize::from(of.wanted.0);
+                route.aim().is_some_and(|aim| {
+                    let wanted = usize::from(aim.wanted.0);
                     wanted == layer
-                        || of.layer().map(usize::from) == Some(layer)
+                        || route.layer().map(usize::from) == Some(layer)
                         || wanted == layer + 1 && stalled[wanted]
                 })
             };
@@ -156,28 +162,31 @@ impl Rooms {
     }
 }
 
-/// The highest layer of so many that a choice allows.
-fn limit(choice: LayerChoice, layers: usize) -> u8 {
-    let limit = match choice {
-        LayerChoice::Low => 0,
-        LayerChoice::Mid => layers / 2,
-        LayerChoice::Auto | LayerChoice::High => layers - 1,
-    };
-    limit as u8
+/// The highest of so many levels, and the highest temporal layer, that a choice allows.
+fn limit(choice: LayerChoice, levels: usize) -> (u8, u8) {
+    let top = levels as u8 - 1;
+    match choice {
+        LayerChoice::Low => (0, ALL),
+        LayerChoice::Mid => (levels as u8 / 2, ALL),
+        LayerChoice::Auto | LayerChoice::High => (top, ALL),
+        LayerChoice::Svc { spatial, temporal } => (spatial.min(top), temporal),
+    }
 }
 
-/// The steps of a track up to a layer: of the lowest its temporal layers one by one, of each other all at once. A layer
-/// whose rate nobody knows has that which its publisher announced.
-fn steps(track: &Track, limit: u8) -> Vec<Step> {
+/// The steps of a track up to a level and a temporal layer: of the lowest level its temporal layers one by one, of each other
+/// all at once. A level whose rate nobody knows has that which its publisher announced.
+fn steps(track: &Track, (limit, most): (u8, u8)) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    for (index, stream) in track.streams.iter().enumerate().take(usize::from(limit) + 1) {
-        let announced = track.parameters.layers[index].max_bitrate.unwrap_or(0);
-        let temporal = if index == 0 { 0..=stream.meter.top() } else { TEMPORAL as u8 - 1..=TEMPORAL as u8 - 1 };
+    for level in 0..=limit {
+        let announced =
+            track.parameters.layers.get(usize::from(level)).and_then(|layer| layer.max_bitrate).unwrap_or(0);
+        let meter = track.meter(usize::from(level));
+        let top = meter.map_or(0, Meter::top).min(most);
+        let temporal = if level == 0 { 0..=top } else { most..=most };
         for temporal in temporal {
-            let rate = stream.meter.up_to(temporal).map_or(announced, Bitrate::bps);
-            // The last step of the lowest layer is all of it, whatever comes to be in it.
-            let all = index == 0 && temporal == stream.meter.top();
-            steps.push((index as u8, if all { TEMPORAL as u8 - 1 } else { temporal }, rate));
+            let rate = meter.and_then(|meter| meter.up_to(temporal)).map_or(announced, Bitrate::bps);
+            // The last step of the lowest level is all of it, whatever comes to be in it.
+            steps.push((level, if level == 0 && temporal == top { most } else { temporal }, rate));
         }
     }
     steps

@@ -6,7 +6,7 @@ use crate::units::Bitrate;
 /// The shortest time that a rate is taken over.
 const WINDOW: Duration = Duration::from_millis(500);
 /// Temporal layers that are told apart.
-pub(super) const TEMPORAL: usize = 4;
+const TEMPORAL: usize = 4;
 
 /// The rate of one layer of a track.
 #[derive(Clone, Debug, Default)]

@@ -17,6 +17,7 @@ mod meter;
 mod offered;
 mod renumber;
 mod route;
+mod scalable;
 mod speakers;
 mod timers;
 mod words;

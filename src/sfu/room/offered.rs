@@ -24,13 +24,15 @@ pub struct Offered {
     pub bytes: u32,
     /// What its payload says of its frame's place, where it is video and says so.
     pub place: Option<Layer>,
-    /// Its frame's numbers, where the payload has some (VP8).
+    /// Its frame's numbers, where the payload has some (VP8, VP9).
     pub picture: Option<Picture>,
+    /// Its frame's number in the dependency descriptor, where it has one.
+    pub frame: Option<u16>,
     /// The publisher's last sender report of that layer.
     pub clock: Option<SenderClock>,
 }
 
-/// The numbers that a VP8 descriptor gives its frame.
+/// The numbers that a descriptor of VP8 or VP9 gives its frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Picture {
     /// Picture id.
@@ -70,6 +72,13 @@ pub struct Numbers {
     pub rtp_time: u32,
     /// Picture id and TL0PICIDX to be written over those in its payload; `None` leaves the payload as it is.
     pub picture: Option<(u16, u8)>,
+    /// Frame number to be written over that in its dependency descriptor; `None` leaves it.
+    pub frame: Option<u16>,
+    /// The highest spatial and temporal layer that the subscriber is sent from this packet on, to be said in its dependency
+    /// descriptor; [`u8::MAX`] for all that there are, `None` where nothing is to be said.
+    pub active: Option<(u8, u8)>,
+    /// A picture ends here for the subscriber: the marker bit is set whatever the publisher's is.
+    pub marker: bool,
     /// Only the number is sent, without a payload: it was kept free for a packet that the subscriber does not get.
     pub empty: bool,
 }

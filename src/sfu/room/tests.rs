@@ -170,8 +170,19 @@ impl World {
     fn offered(&self, from: u64, media: &str, sequence: u64) -> Offered {
         let track = self.receiving[&self.leg(from)][media];
         let (arrival, rtp_time) = (self.now, sequence as u32 * 3_000);
-        let (place, picture, clock) = (None, None, None);
-        Offered { track, layer: 0, sequence, rtp_time, arrival, keyframe: false, bytes: 100, place, picture, clock }
+        Offered {
+            track,
+            layer: 0,
+            sequence,
+            rtp_time,
+            arrival,
+            keyframe: false,
+            bytes: 100,
+            place: None,
+            picture: None,
+            frame: None,
+            clock: None,
+        }
     }
 
     /// The connections that a packet reaches, with the numbers there.

@@ -97,6 +97,13 @@ impl Structure {
         )
     }
 
+    /// A bit for each target that shows no layer above these (`active_decode_targets_bitmask`).
+    #[must_use]
+    pub fn targets_within(&self, (spatial, temporal): (u8, u8)) -> u32 {
+        let within = |target: &usize| self.layers_of(*target).is_some_and(|(s, t)| s <= spatial && t <= temporal);
+        (0..usize::from(self.targets)).filter(within).fold(0, |bits, target| bits | 1 << target)
+    }
+
     pub(super) fn read(bits: &mut BitReader<'_>) -> Option<Self> {
         let template_id_offset = bits.bits(6)? as u8;
         let targets = bits.bits(5)? as u8 + 1;

@@ -21,22 +21,43 @@ pub(super) struct Cached {
     /// Its numbers in the stream. No stream has 2^32 packets.
     sequence: u32,
     rtp_time: u32,
-    picture: Option<(u16, u8)>,
-    empty: bool,
+    picture: (u16, u8),
+    frame: u16,
+    active: (u8, u8),
+    /// Which of the above there are, and what else is so.
+    marks: u8,
     /// When it was sent again last, in [`TICK`]s of nanoseconds; 0 for never.
     resent: u32,
 }
 
 impl Cached {
     fn new(numbers: Numbers, packet: &Arc<Packet>) -> Self {
-        let Numbers { sequence, rtp_time, picture, empty } = numbers;
-        Self { packet: Arc::clone(packet), sequence: sequence as u32, rtp_time, picture, empty, resent: 0 }
+        let Numbers { sequence, rtp_time, picture, frame, active, marker, empty } = numbers;
+        let marks = [picture.is_some(), frame.is_some(), active.is_some(), marker, empty];
+        Self {
+            packet: Arc::clone(packet),
+            sequence: sequence as u32,
+            rtp_time,
+            picture: picture.unwrap_or_default(),
+            frame: frame.unwrap_or_default(),
+            active: active.unwrap_or_default(),
+            marks: marks.into_iter().fold(0, |marks, mark| marks << 1 | u8::from(mark)),
+            resent: 0,
+        }
     }
 
     /// Its numbers in the stream.
     pub fn numbers(&self) -> Numbers {
-        let Self { sequence, rtp_time, picture, empty, .. } = *self;
-        Numbers { sequence: sequence.into(), rtp_time, picture, empty }
+        let is = |bit: u8| self.marks >> bit & 1 == 1;
+        Numbers {
+            sequence: self.sequence.into(),
+            rtp_time: self.rtp_time,
+            picture: is(4).then_some(self.picture),
+            frame: is(3).then_some(self.frame),
+            active: is(2).then_some(self.active),
+            marker: is(1),
+            empty: is(0),
+        }
     }
 
     /// Notes that it is sent again at `now`, unless it was within `apart` before.
@@ -99,6 +120,7 @@ mod tests {
     fn packet(millis: u64) -> Arc<Packet> {
         Arc::new(Packet {
             track: TrackId(0),
+            codec: crate::conference::Codec::Vp8,
             layer: 0,
             sequence: 0,
             marker: false,
@@ -108,6 +130,7 @@ mod tests {
             audio_level: None,
             capture_time: None,
             descriptor: None,
+            structure: None,
             red: false,
             frame: FrameNumbers::default(),
             clock: None,
@@ -136,6 +159,20 @@ mod tests {
     fn an_entry_is_small_and_one_sent_again_waits_its_time() {
         assert!(size_of::<Cached>() <= 32);
         let mut cached = Cached::new(numbers(9), &packet(0));
+        let all = Numbers {
+            sequence: 9,
+            rtp_time: 3,
+            picture: Some((1, 2)),
+            frame: Some(7),
+            active: Some((0, 1)),
+            marker: true,
+            empty: true,
+        };
+        for numbers in
+            [all, Numbers { picture: None, marker: false, ..all }, Numbers { frame: None, active: None, ..all }]
+        {
+            assert_eq!(Cached::new(numbers, &packet(0)).numbers(), numbers);
+        }
         let mut due = |millis| cached.is_due_again(Instant::from_millis(millis), Duration::from_millis(20));
         assert_eq!([due(0), due(1), due(19), due(21), due(40), due(41)], [true, false, false, true, false, true]);
     }

@@ -1,6 +1,6 @@
 //! What a leg receives: streams of a publisher, opened, numbered, repaired, and reported on.
 
-use super::super::packet::{FrameNumbers, Packet};
+use super::super::packet::{FrameReader, Packet};
 use super::super::wall::WallClock;
 use crate::clock::{Duration, Instant};
 use crate::conference::{CodecParameters, SendParameters};
@@ -53,6 +53,7 @@ struct Incoming {
     jitter: Jitter,
     echo: Echo,
     clock: Option<SenderClock>,
+    reader: FrameReader,
     keyframe_wanted: bool,
     ceiling: Option<Bitrate>,
 }
@@ -104,6 +105,7 @@ impl Receiving {
             jitter: Jitter::new(rate),
             echo: Echo::default(),
             clock: None,
+            reader: FrameReader::new(codec.codec),
             keyframe_wanted: false,
             ceiling: None,
             codec,
@@ -166,8 +168,10 @@ impl Receiving {
         } else {
             (incoming.take_original(now, &header, opened.sequence, payload.is_empty())?, payload)
         };
+        let frame = incoming.reader.read(payload, header.marker, values.dependency_descriptor);
         Some(Packet {
             track: place.0,
+            codec: incoming.codec.codec,
             layer: place.1,
             sequence,
             marker: header.marker,
@@ -178,7 +182,8 @@ impl Receiving {
             capture_time: values.abs_capture_time,
             descriptor: values.dependency_descriptor.map(Box::from),
             red: !is_rtx && incoming.codec.red_payload_type == Some(header.payload_type),
-            frame: FrameNumbers::read(incoming.codec.codec, payload, header.marker),
+            structure: incoming.reader.structure(),
+            frame,
             clock: incoming.clock,
         })
     }

@@ -11,7 +11,6 @@ use crate::rtp::ntp::Ntp;
 use crate::rtp::rtcp::{self, SenderInfo};
 use crate::rtp::rtx;
 use crate::rtp::srtp::Session;
-use crate::rtp::vp8;
 use crate::sfu::room::{Numbers, StreamId};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -239,17 +238,24 @@ impl Outgoing {
         let payload_type = if !again { media } else { payload_type };
         let mid = (!self.acknowledged && !self.mid.is_empty()).then_some(self.mid.as_str());
         let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + payload.len() + srtp.profile().rtp_overhead();
-        let described = packet.descriptor.as_ref().map_or(0, |value| value.len() + 2);
+        let mut scratch = Vec::new();
+        let descriptor = packet.described(numbers, &mut scratch);
+        let described = descriptor.map_or(0, |value| value.len() + 2);
         let mut bytes = Vec::with_capacity(room + described + mid.map_or(0, |mid| mid.len() + 2));
-        let header =
-            Header { marker: packet.marker, payload_type, sequence: sequence as u16, rtp_time: numbers.rtp_time, ssrc };
+        let header = Header {
+            marker: packet.marker || numbers.marker,
+            payload_type,
+            sequence: sequence as u16,
+            rtp_time: numbers.rtp_time,
+            ssrc,
+        };
         let values = Extensions {
             mid,
             transport_sequence,
             abs_send_time: Some(AbsSendTime::from_ntp(ntp)),
             abs_capture_time: packet.capture_time,
             audio_level: packet.audio_level,
-            dependency_descriptor: packet.descriptor.as_deref(),
+            dependency_descriptor: descriptor,
             ..Extensions::default()
         };
         write_header(&mut bytes, &header, &self.extensions, &values);
@@ -260,8 +266,8 @@ impl Outgoing {
         if !numbers.empty {
             bytes.extend_from_slice(&payload);
         }
-        if let Some((picture, tl0)) = numbers.picture {
-            vp8::renumber(&mut bytes[start..], picture, tl0);
+        if let Some(picture) = numbers.picture {
+            packet.renumber(&mut bytes[start..], picture);
         }
         srtp.tx.seal_rtp(&mut bytes, sequence);
         bytes

@@ -40,6 +40,7 @@ impl Publisher {
                 bytes: 1_000,
                 place: Some(Layer { temporal, keyframe, ..Layer::default() }),
                 picture: Some(Picture { id: self.picture, tl0: self.tl0 }),
+                frame: Some(self.picture.wrapping_mul(3)),
                 clock: Some(SenderClock {
                     ntp: Ntp::from_unix_nanos(1_000_000_000),
                     rtp_time: self.time.wrapping_add(RATE),
@@ -55,7 +56,7 @@ impl Publisher {
 fn a_switch_goes_on_where_the_other_layer_stopped_across_every_wrap() {
     let mut full = publisher(2, 65_529, u32::MAX - 100_000, 32_759, 253);
     let mut quarter = publisher(0, 9_000, 77, 5, 200);
-    let mut numbers = Renumberer::new(65_530, RATE);
+    let mut numbers = Renumberer::new(65_530, RATE, true);
     let mut seen = vec![];
     for index in 0..40u64 {
         let millis = 2_000 + index * 33;
@@ -84,13 +85,13 @@ fn a_switch_goes_on_where_the_other_layer_stopped_across_every_wrap() {
 #[test]
 fn frames_that_are_left_out_leave_no_gap() {
     let mut base = publisher(0, 100, 0, 100, 7);
-    let mut numbers = Renumberer::new(5, RATE);
+    let mut numbers = Renumberer::new(5, RATE, true);
     let mut seen = vec![];
     for (index, temporal) in [0, 2, 1, 2, 0, 2, 1, 2].into_iter().enumerate() {
         for packet in base.frame(1_000 + index as u64 * 33, index == 0, temporal, 2) {
             seen.extend(match (index, temporal) {
                 (0, _) if packet.keyframe => Some(numbers.switch(&packet)),
-                (_, 2) => numbers.leave_out(&packet, true),
+                (_, 2) => numbers.leave_out(&packet, Some(0)),
                 _ => numbers.pass(&packet),
             });
         }
@@ -105,13 +106,13 @@ fn frames_that_are_left_out_leave_no_gap() {
 fn what_is_late_finds_the_number_that_was_kept_for_it() {
     let mut full = publisher(2, 0, 0, 10, 0);
     let mut quarter = publisher(0, 500, 9, 900, 0);
-    let mut numbers = Renumberer::new(1_000, RATE);
+    let mut numbers = Renumberer::new(1_000, RATE, true);
     let key = full.frame(1_000, true, 0, 1);
     assert_eq!(numbers.switch(&key[0]).sequence, 1_000);
     let lost = full.frame(1_033, false, 0, 1);
     let upper = full.frame(1_066, false, 2, 3);
     // The last but one of a frame that is left out is missing, and a whole frame before it.
-    assert_eq!((numbers.leave_out(&upper[0], true), numbers.leave_out(&upper[2], true)), (None, None));
+    assert_eq!((numbers.leave_out(&upper[0], Some(0)), numbers.leave_out(&upper[2], Some(0))), (None, None));
     let next = full.frame(1_100, false, 0, 1);
     let passed = numbers.pass(&next[0]).unwrap();
     assert_eq!((passed.sequence, passed.picture.unwrap().0), (1_003, 13), "two numbers are kept free");
@@ -135,7 +136,7 @@ fn what_is_late_finds_the_number_that_was_kept_for_it() {
 fn without_sender_reports_time_goes_by_arrivals_and_never_falls() {
     let mut full = publisher(2, 0, 4_000_000_000, 10, 0);
     let mut quarter = publisher(0, 500, 9, 900, 0);
-    let mut numbers = Renumberer::new(0, RATE);
+    let mut numbers = Renumberer::new(0, RATE, true);
     let plain = |packet: &Offered| Offered { clock: None, ..*packet };
     let first = numbers.switch(&plain(&full.frame(1_000, true, 0, 1)[0]));
     let second = numbers.switch(&plain(&quarter.frame(3_000, true, 0, 1)[0]));
@@ -155,7 +156,7 @@ proptest! {
         start in 0u64..65_536,
     ) {
         let mut layers = [publisher(0, 65_530, 1, 32_760, 250), publisher(1, start, 77, 0, 0), publisher(2, 3, 9, 9, 9)];
-        let mut numbers = Renumberer::new(start, RATE);
+        let mut numbers = Renumberer::new(start, RATE, true);
         let mut temporal_cap = 2;
         let (mut delayed, mut seen): (Vec<Offered>, BTreeMap<u64, u32>) = (vec![], BTreeMap::new());
         for (index, (target, temporal, packets, fates)) in frames.into_iter().enumerate() {
@@ -171,7 +172,7 @@ proptest! {
                     let out = if packet.keyframe {
                         Some(numbers.switch(&packet))
                     } else if numbers.layer() == Some(packet.layer) && packet.place.is_some_and(|place| place.temporal > temporal_cap) {
-                        numbers.leave_out(&packet, true)
+                        numbers.leave_out(&packet, Some(0))
                     } else {
                         numbers.pass(&packet)
                     };
