@@ -119,3 +119,24 @@ fn an_sfu_that_estimates_is_given_feedback_and_probes_its_subscribers() {
     assert_eq!(count(&outcome, Metric::RtpDup), 0, "padding is no packet of a track");
     assert_eq!(io::to_json(&outcome), io::to_json(&simulated(&text, 5)));
 }
+
+#[test]
+fn layers_of_one_media_are_one_taker_of_what_the_uplink_carries() {
+    let screen = "\n[media.screen]\nkind = \"video\"\nsize = \"1280x720\"\nbitrate = \"1Mbps\"\ncc = \"gcc\"\n";
+    let layers = "layers = { mode = \"simulcast\", rids = [\"q\", \"h\", \"f\"] }\n";
+    let text = call("gcc", "rate = \"2Mbps\", queue = \"300ms\",", "")
+        .replace("size = \"640x360\"\nbitrate = \"1Mbps\"\n", &format!("size = \"1280x720\"\n{layers}"))
+        .replace("[network.path]", &format!("{screen}[network.path]"))
+        .replace("[\"mic\", \"cam\"]", "[\"mic\", \"cam\", \"screen\"]");
+    let outcome = simulated(&text, 5);
+    let speaker = outcome.participants_detail.iter().find(|one| one.population == "speaker").expect("a publisher");
+    let sent = |media: &str| -> f64 {
+        let of = speaker.tracks.iter().filter(|track| track.direction == "send" && track.track.contains(media));
+        of.filter_map(|track| track.scalars.get("rtp.bytes_sent")).sum::<f64>() * 8.0 / 30.0 / 1e3
+    };
+    let (cam, screen) = (sent("cam"), sent("screen"));
+    // Of some 1.8 Mbit/s each gets half. As four takers the layers would get three parts of it, and the screen 0.55 Mbit/s.
+    assert!(screen > 700.0, "{screen} kbit/s beside {cam}");
+    // What falls to the layers carries the two lower ones, 150 and 500 kbit/s, and not the highest.
+    assert!((450.0..1_000.0).contains(&cam), "{cam} kbit/s beside {screen}");
+}
