@@ -248,8 +248,8 @@ fn every_file_in_scenarios_resolves() {
         names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
     }
     names.sort();
-    let plain = ["access", "churn", "clips", "codecs", "faults", "lossy", "meeting", "quickstart"];
-    let rest = ["rfc8867-5.1", "rfc8867-5.2", "rfc8867-5.3", "rfc8867-5.4", "simulcast", "thousand", "whip"];
+    let plain = ["access", "churn", "clips", "codecs", "faults", "layers", "lossy", "meeting", "quickstart"];
+    let rest = ["rfc8867-5.1", "rfc8867-5.2", "rfc8867-5.3", "rfc8867-5.4", "simulcast", "svc", "thousand", "whip"];
     assert_eq!(names, [&plain[..], &rest[..]].concat());
 }
 

@@ -5,7 +5,7 @@ use super::check::Report;
 use super::network::{builtin, unknown};
 use super::population::Population;
 use super::section::{Section, Shape};
-use super::subscribe::{LAYER_HELP, layer_choice};
+use super::subscribe::{ONE_LAYER_HELP, layer_choice};
 use super::suggest::instead;
 use super::target::AdapterPlan;
 use crate::clock::Duration;
@@ -113,7 +113,7 @@ fn read_one(table: &Section<'_>) -> Option<Action> {
     let name = match about {
         Some(key) => {
             table.missing(key, &format!("write which {key}, as in {key} = \"some-name\""));
-            let help = if key == "layer" { LAYER_HELP } else { "write its name" };
+            let help = if key == "layer" { ONE_LAYER_HELP } else { "write its name" };
             Some(table.text(key, help)?.to_owned())
         }
         None => None,
@@ -126,7 +126,7 @@ fn read_one(table: &Section<'_>) -> Option<Action> {
         ("switch-layer", Some(text)) => match layer_choice(&text) {
             Ok(layer) => ActionKind::SwitchLayer(layer),
             Err(sentence) => {
-                table.fail("layer", sentence, LAYER_HELP);
+                table.fail("layer", sentence, ONE_LAYER_HELP);
                 return None;
             }
         },

@@ -204,6 +204,10 @@ pub(crate) fn read(section: &Section<'_>) -> Subscribe {
 pub(crate) const LAYER_HELP: &str =
     "write \"auto\", \"low\", \"mid\", \"high\", \"svc(1,2)\" (spatial and temporal layer) or \"random(exp(20s))\"";
 
+/// The same where one layer is chosen.
+pub(crate) const ONE_LAYER_HELP: &str =
+    "write \"auto\", \"low\", \"mid\", \"high\" or \"svc(1,2)\" (spatial and temporal layer)";
+
 fn wish(table: &Section<'_>) -> LayerWish {
     let always = LayerWish::Always(LayerChoice::Auto);
     let Some(text) = table.text("layer", LAYER_HELP) else { return always };

@@ -121,7 +121,8 @@ impl Reader {
         let id = descriptor.picture_id.map(width);
         self.settled |= keyframe;
         self.spatial |= descriptor.spatial() > 0;
-        self.temporal |= descriptor.temporal() > 0;
+        // Who gets the base layer alone sees it in that alone.
+        self.temporal |= descriptor.layer.is_some_and(|layer| layer.temporal > 0 || layer.switching_up);
         if let Some(structure) = &descriptor.structure {
             self.spatial = structure.spatial_layers > 1;
             self.group = structure.group.iter().map(|picture| picture.references).collect();

@@ -281,7 +281,7 @@ fn every_documented_error_says_what_to_write_instead() {
         (
             "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"switch-layer\", layer = \"best\", at = \"1s\" }]",
             "`best` is no choice of a layer",
-            "mute",
+            "\"mid\"",
         ),
         (
             "[media.mic]\nkind = \"audio\"\n[[population]]\nname = \"p\"\ncount = 1\npublish = [\"mic\"]\nactions = [{ do = \"mute\", at = \"1s\" }]",

@@ -23,7 +23,7 @@ pub(super) struct Scalable {
     numbers: Renumberer,
     /// The spatial layer that it is shown.
     shown: u8,
-    /// A bit for each spatial layer whose base frames it got without a break since that layer began.
+    /// A bit for each spatial layer that it got without a break since the layer began, temporal layers apart.
     intact: u8,
     picture: Picture,
     /// The highest spatial layer of the picture before.
@@ -84,7 +84,7 @@ impl Scalable {
         }
         self.picture.top = self.picture.top.max(place.spatial);
         if !self.admits(&place) {
-            if place.temporal == 0 {
+            if !self.belongs(&place) {
                 self.intact &= !bit(place.spatial);
             }
             return self.numbers.leave_out(packet, Some(self.kept(&place)));
