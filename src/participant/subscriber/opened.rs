@@ -92,8 +92,7 @@ impl Reader {
         let mut unit = Unit::new(u32::from(frame.number), FRAME_NUMBER_BITS, frame.temporal == 0);
         frame.differences.iter().for_each(|difference| unit.refer(*difference));
         Opened {
-            // One that leans on no lower layer of its picture begins it, for whoever is not sent those.
-            starts: frame.spatial == 0 || !frame.is_inter_layer(),
+            starts: frame.spatial == 0,
             keyframe: opened.keyframe || frame.is_key() && frame.structured,
             unit: Some(unit),
             ..opened
@@ -135,7 +134,7 @@ impl Reader {
         let layer = descriptor.layer.unwrap_or_default();
         Opened {
             // A higher layer may be the first that comes; what stands before it in the stream tells.
-            starts: layer.spatial == 0 || !layer.inter_layer,
+            starts: layer.spatial == 0,
             keyframe,
             place: Place {
                 // Who takes temporal layers away leaves the others their ids: references are counted in them.
