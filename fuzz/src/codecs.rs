@@ -70,6 +70,10 @@ pub fn vp9(bytes: &[u8]) {
     let len = descriptor.write(&mut written);
     let again = vp9::Descriptor::parse(&written[..len]).expect("what was written is read");
     assert_eq!(vp9::Descriptor { len: descriptor.len, ..again }, *descriptor);
+    let mut renumbered = bytes.to_vec();
+    vp9::renumber(&mut renumbered, 0x1234, 7);
+    let other = vp9::Descriptor::parse(&renumbered).expect("it is as long as it was");
+    assert_eq!((other.len, other.layer, other.references), (descriptor.len, descriptor.layer, descriptor.references));
     for marker in [false, true] {
         let _ = (Layer::of_vp8(bytes, marker), Layer::of_vp9(bytes, marker), Layer::of_h264(bytes, marker));
     }
