@@ -220,6 +220,7 @@ fn stream(criterion: &mut Criterion) {
         requested: None,
         first_frame: Duration::from_secs(5),
         layers: 1,
+        one_stream: false,
         opening: Opening::default(),
     };
     let mut stream = Stream::new(expect, 7, None);

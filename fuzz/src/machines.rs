@@ -97,6 +97,7 @@ fn expect(codec: Codec) -> Expect {
         requested: None,
         first_frame: Duration::from_secs(5),
         layers: 1,
+        one_stream: false,
         opening: Opening::default(),
     }
 }
