@@ -142,8 +142,11 @@ fn stepped(media: &str) -> Outcome {
 
 #[test]
 fn layers_follow_the_estimators_of_the_sfu_down_and_up_again() {
-    let simulcast =
-        |codec: &str| format!("codec = \"{codec}\"\nlayers = {{ mode = \"simulcast\", rids = [\"q\", \"h\", \"f\"] }}");
+    let rates = [("q", 4, 150), ("h", 2, 500), ("f", 1, 1_200)];
+    let rids =
+        rates.map(|(rid, scale, kbps)| format!("{{ rid = \"{rid}\", scale = {scale}.0, bitrate = \"{kbps}kbps\" }}"));
+    let rids = rids.join(", ");
+    let simulcast = |codec: &str| format!("codec = \"{codec}\"\nlayers = {{ mode = \"simulcast\", rids = [{rids}] }}");
     let all = ["vp8", "h264", "vp9", "av1"].map(simulcast);
     for media in all.into_iter().chain(modes().into_iter().take(2).map(|mode| mode.replace("1500kbps", "1200kbps"))) {
         let outcome = stepped(&media);
