@@ -85,7 +85,8 @@ impl MediaPlan {
         match &self.source {
             Source::Video(video) if video.layers.is_empty() => video.scalability.spatial,
             Source::Video(video) => video.layers.len() as u8,
-            Source::Audio(_) | Source::File(_) => 1,
+            Source::File(file) => file.layers.len().max(1) as u8,
+            Source::Audio(_) => 1,
         }
     }
 

@@ -183,9 +183,6 @@ fn switches(drawn: &[(&ActionKind, Vec<Span>)], home: u16, network: impl Fn(&str
     plan
 }
 
-/// The outages of a participant's links wherever it lives: those that there are `of` each network while it is there.
-pub(super) fn outages(participant: &ParticipantPlan, of: impl Fn(u16) -> Vec<Outage>) -> Vec<Outage> {
-    let stays: Vec<(Instant, u16)> = participant.networks().collect();
 /// The layers that it asks for before anything that it does, each from when on: at first from the start.
 pub(super) fn wishes(layer: LayerWish, end: Instant, seed: Seed) -> Vec<(Instant, LayerChoice)> {
     let law = match layer {

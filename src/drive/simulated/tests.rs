@@ -6,8 +6,8 @@ mod crowd;
 mod defects;
 mod faults;
 mod groups;
-mod lipsync;
 mod layers;
+mod lipsync;
 
 use super::*;
 use crate::metrics::catalog::Metric;

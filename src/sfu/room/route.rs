@@ -83,12 +83,6 @@ impl Layered {
         self.numbers.layer() != Some(self.aim.target)
     }
 
-    /// Leaves so many sequence numbers out.
-    #[cfg(test)]
-    pub fn skip(&mut self, numbers: u64) {
-        self.numbers.skip(numbers);
-    }
-
     fn take(&mut self, packet: &Offered) -> Option<Numbers> {
         if self.numbers.layer() != Some(packet.layer) {
             return if self.begins_with(packet) {
