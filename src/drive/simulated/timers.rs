@@ -1,68 +1,83 @@
 //! Who is to be told the time next: one deadline a member, looked up in the order of time, then of number.
 //!
-//! A member's deadline changes with almost everything that it is told, mostly to a later one. So the heap keeps at most
-//! one live entry a member, the earliest that it was given; when that comes up too soon it is put back.
+//! A member's deadline changes with almost everything that it is told. So the deadlines are the leaves of a tournament:
+//! every node has the earlier one of the two below it, a change is carried up as far as it decides anything, and nothing
+//! that was set before is left behind.
 
 use crate::clock::Instant;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+
+/// Nothing is due.
+const NEVER: Instant = Instant::MAX;
 
 /// The deadlines of members with dense numbers.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Instant, u32)>>,
-    /// By member: when it is to be told the time.
-    due: Vec<Instant>,
-    /// By member: when its live entry stands in the heap.
-    queued: Vec<Instant>,
+    /// The first of all at 1, the two below node `n` at `2n` and `2n + 1`, members in the second half.
+    nodes: Vec<Instant>,
 }
 
 impl Timers {
     /// Sets, moves or (with `None`) takes away a member's deadline.
     pub fn set(&mut self, member: u32, at: Option<Instant>) {
-        let index = member as usize;
-        if self.due.len() <= index {
-            self.due.resize(index + 1, Instant::MAX);
-            self.queued.resize(index + 1, Instant::MAX);
+        let at = at.unwrap_or(NEVER);
+        let mut node = self.leaf(member);
+        if self.nodes.len() <= node {
+            if at == NEVER {
+                return;
+            }
+            self.grow(member);
+            node = self.leaf(member);
         }
-        let at = at.unwrap_or(Instant::MAX);
-        self.due[index] = at;
-        if at < self.queued[index] {
-            self.queued[index] = at;
-            self.heap.push(Reverse((at, member)));
-        }
-    }
-
-    /// When the first deadline is.
-    pub fn next(&mut self) -> Option<Instant> {
-        loop {
-            let Reverse((at, member)) = *self.heap.peek()?;
-            let index = member as usize;
-            if self.queued[index] != at {
-                // An earlier entry took its place.
-                self.heap.pop();
-            } else if self.due[index] == at {
-                return Some(at);
-            } else {
-                self.heap.pop();
-                self.queued[index] = Instant::MAX;
-                let due = self.due[index];
-                if due < Instant::MAX {
-                    self.set(member, Some(due));
-                }
+        self.nodes[node] = at;
+        while node > 1 {
+            node /= 2;
+            let first = self.nodes[2 * node].min(self.nodes[2 * node + 1]);
+            if std::mem::replace(&mut self.nodes[node], first) == first {
+                break;
             }
         }
     }
 
+    /// Moves a member's deadline to `at`, unless it is earlier already.
+    pub fn hasten(&mut self, member: u32, at: Option<Instant>) {
+        if at.is_some_and(|at| self.due(member).is_none_or(|due| at < due)) {
+            self.set(member, at);
+        }
+    }
+
+    /// A member's deadline.
+    pub fn due(&self, member: u32) -> Option<Instant> {
+        self.nodes.get(self.leaf(member)).copied().filter(|at| *at < NEVER)
+    }
+
+    /// When the first deadline is.
+    pub fn next(&self) -> Option<Instant> {
+        self.nodes.get(1).copied().filter(|at| *at < NEVER)
+    }
+
     /// The member whose deadline is first and has come, the lowest of those at one instant; its deadline is gone then.
     pub fn pop_due(&mut self, now: Instant) -> Option<u32> {
-        if self.next()? > now {
-            return None;
+        let first = self.next().filter(|at| *at <= now)?;
+        let (half, mut node) = (self.nodes.len() / 2, 1);
+        while node < half {
+            node = if self.nodes[2 * node] == first { 2 * node } else { 2 * node + 1 };
         }
-        let Reverse((_, member)) = self.heap.pop()?;
-        self.due[member as usize] = Instant::MAX;
-        self.queued[member as usize] = Instant::MAX;
+        let member = (node - half) as u32;
+        self.set(member, None);
         Some(member)
+    }
+
+    fn leaf(&self, member: u32) -> usize {
+        self.nodes.len() / 2 + member as usize
+    }
+
+    /// Makes room for a member, and plays the tournament anew.
+    fn grow(&mut self, member: u32) {
+        let (before, half) = (self.nodes.len() / 2, (member as usize + 1).next_power_of_two());
+        let mut nodes = vec![NEVER; 2 * half];
+        nodes[half..half + before].copy_from_slice(&self.nodes[before..]);
+        (1..half).rev().for_each(|node| nodes[node] = nodes[2 * node].min(nodes[2 * node + 1]));
+        self.nodes = nodes;
     }
 }
 
@@ -88,6 +103,17 @@ mod tests {
         assert_eq!(timers.next(), None);
     }
 
+    #[test]
+    fn one_is_hastened_and_never_put_off() {
+        let mut timers = Timers::default();
+        timers.hasten(9, None);
+        assert_eq!(timers.due(9), None);
+        for (at, due) in [(30, 30), (20, 20), (25, 20)] {
+            timers.hasten(9, Some(ms(at)));
+            assert_eq!(timers.due(9), Some(ms(due)));
+        }
+    }
+
     proptest! {
         #[test]
         fn what_comes_is_what_a_list_would_say(steps in proptest::collection::vec((0u32..6, proptest::option::of(0u64..50), 0u64..60), 1..60)) {
@@ -102,6 +128,7 @@ mod tests {
                 if let Some(member) = due {
                     list[member as usize] = None;
                 }
+                prop_assert!((0..6).all(|member| timers.due(member) == list[member as usize]));
             }
         }
     }
