@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 /// Packets kept. At 160 packets/s this is 1.6 s: longer than any receiver asks for one.
 const CAPACITY: usize = 256;
+/// How many more are made room for at a time: there are thousands of publications.
+const STEP: usize = 16;
 
 /// One packet that can be sent again.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub struct Cached {
     /// When it was sent again last.
     pub resent: Option<Instant>,
     /// What was written into it besides the above when it left, where it may be sent again as it was.
-    pub written: Option<Written>,
+    pub written: Option<Box<Written>>,
 }
 
 /// What a packet gets when it leaves. One that is sent again under its own sequence number must be the same to the
@@ -55,6 +57,9 @@ impl Cache {
     pub fn store(&mut self, packet: Cached) {
         if self.packets.len() == CAPACITY {
             self.packets.pop_front();
+        }
+        if self.packets.len() == self.packets.capacity() {
+            self.packets.reserve_exact(STEP);
         }
         self.packets.push_back(packet);
     }

@@ -325,7 +325,7 @@ impl Publication {
         cached.resent = Some(now);
         let (original, rtp_time, marker, due) = (cached.sequence, cached.rtp_time, cached.marker, cached.due);
         let (level, descriptor) = (cached.level, cached.descriptor);
-        let (payload, written) = (cached.payload.clone(), cached.written);
+        let (payload, written) = (cached.payload.clone(), cached.written.clone());
         let (sequence, rtx_of, extra, again) = match &mut self.rtx {
             Some(rtx) => {
                 let sequence = rtx.sequence;
@@ -333,7 +333,7 @@ impl Publication {
                 (sequence, Some(original as u16), rtx::OVERHEAD, None)
             }
             // One that has not left yet cannot have been lost.
-            None => (original, None, 0, Some(Box::new(written?))),
+            None => (original, None, 0, Some(written?)),
         };
         let names = self.sends_mid(original) || self.rid.is_some() && rtx_of.is_some();
         let extras = Extras { level, descriptor, captured: payload.is_captured() };

@@ -16,7 +16,7 @@ impl Publication {
             && packet.again.is_none()
             && let Some(cached) = self.cache.find(packet.sequence as u16)
         {
-            cached.written = Some(now);
+            cached.written = Some(Box::new(now));
         }
         let (payload_type, ssrc) = match (&self.rtx, packet.rtx_of) {
             (Some(rtx), Some(_)) => (rtx.payload_type, rtx.ssrc),
