@@ -91,8 +91,9 @@ pub struct Arrivals {
     newest: i64,
     /// Expected in earlier lives of the stream, before it restarted.
     earlier_expected: i64,
-    own: Bits,
     held: Bits,
+    /// Those that came by themselves, once a retransmission has brought one: until then all that are held.
+    own: Option<Box<Bits>>,
     unique: i64,
     total: i64,
     suspect: Option<u16>,
@@ -110,8 +111,8 @@ impl Arrivals {
             base: 0,
             newest: 0,
             earlier_expected: 0,
-            own: Bits([0; (WINDOW / 64) as usize]),
             held: Bits([0; (WINDOW / 64) as usize]),
+            own: None,
             unique: 0,
             total: 0,
             suspect: None,
@@ -142,7 +143,7 @@ impl Arrivals {
                 _ => return self.doubt(received, sequence, rtp_time),
             },
             behind if behind <= -WINDOW => return self.doubt(received, sequence, rtp_time),
-            _ if self.own.has(number) => Arrival::Duplicate,
+            _ if self.own.as_deref().unwrap_or(&self.held).has(number) => Arrival::Duplicate,
             _ => Arrival::Behind { repaired: self.held.has(number) },
         };
         match arrival {
@@ -170,6 +171,7 @@ impl Arrivals {
         let number = self.nearest(sequence);
         let known = self.started && number >= self.base && number < self.newest && self.newest - number < WINDOW;
         (known && !self.held.has(number)).then(|| {
+            self.own.get_or_insert_with(|| Box::new(self.held.clone()));
             self.held.set(number);
             number
         })
@@ -255,8 +257,8 @@ impl Arrivals {
         self.started = true;
         self.base = number;
         self.newest = number;
-        self.own = Bits([0; (WINDOW / 64) as usize]);
-        self.held = self.own.clone();
+        self.held = Bits([0; (WINDOW / 64) as usize]);
+        self.own = None;
         self.suspect = None;
     }
 
@@ -266,15 +268,19 @@ impl Arrivals {
     }
 
     fn mark(&mut self, number: i64) {
-        self.own.set(number);
         self.held.set(number);
+        if let Some(own) = &mut self.own {
+            own.set(number);
+        }
         self.unique += 1;
         self.total += 1;
     }
 
-    const fn forget(&mut self, number: i64) {
-        self.own.clear(number);
+    fn forget(&mut self, number: i64) {
         self.held.clear(number);
+        if let Some(own) = &mut self.own {
+            own.clear(number);
+        }
     }
 
     fn advance(&mut self, number: i64) {
