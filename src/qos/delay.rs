@@ -8,12 +8,14 @@ use crate::clock::{Duration, Instant};
 use std::collections::VecDeque;
 
 /// How long a frame delay bears on the playout.
-const MEMORY: Duration = Duration::from_secs(10);
+const MEMORY_MILLIS: i16 = 10_000;
 /// How many frame delays bear on the playout: 10 s at 30 frames per second.
 pub const KEPT: usize = 300;
 
 /// How many more are made room for at a time: most streams have far fewer in 10 s, and thousands of them are kept.
-const STEP: usize = 32;
+const STEP: usize = 16;
+/// How many of the largest are known beyond those that are needed, so that they are not looked for anew each time.
+const SPARE: usize = 6;
 
 /// Time from `earlier` to `later` in seconds; `None` when a stamp claims to come from the future.
 #[must_use]
@@ -21,44 +23,85 @@ pub fn between(earlier: Instant, later: Instant) -> Option<f64> {
     (later >= earlier).then(|| (later - earlier).as_secs_f64())
 }
 
-/// The 95th percentile of what was told in the last 10 s, exact.
+/// The 95th percentile of what was told in the last 10 s, exact. Thousands of streams have one, so it keeps no more than
+/// what was told, and in order of size only the values that the percentile is looked up among.
 #[derive(Clone, Debug, Default)]
 struct SlidingP95 {
-    /// In order of time: when, and how many microseconds.
-    recent: VecDeque<(u32, u32)>,
-    /// In order of size.
-    sorted: Vec<u32>,
+    /// In order of time: when, in milliseconds, and how many microseconds, in two halves.
+    recent: VecDeque<[u16; 3]>,
+    /// When the last one was.
+    last: u32,
+    /// The largest of them, the largest first: a twentieth at least, unless they are to be looked for anew.
+    largest: Vec<u32>,
 }
 
 impl SlidingP95 {
     fn push(&mut self, now: Instant, value: Duration) {
         // Milliseconds of a run fit for 49 days, microseconds of a delay for an hour.
         let (millis, micros) = (now.as_millis() as u32, u32::try_from(value.as_micros()).unwrap_or(u32::MAX));
-        while self.recent.len() == KEPT || self.recent.front().is_some_and(|&(then, _)| is_forgotten(then, millis)) {
+        if is_forgotten(self.last, millis) {
+            self.recent.clear();
+            self.largest.clear();
+        }
+        self.last = self.last.max(millis);
+        // No two are further apart than half a minute, so that the low half of the milliseconds tells them apart.
+        while self.recent.len() == KEPT
+            || self.recent.front().is_some_and(|entry| (millis as u16).wrapping_sub(entry[0]) as i16 > MEMORY_MILLIS)
+        {
             self.drop_oldest();
         }
         if self.recent.len() == self.recent.capacity() {
             self.recent.reserve_exact(STEP);
-            self.sorted.reserve_exact(STEP);
         }
-        self.recent.push_back((millis, micros));
-        self.sorted.insert(self.sorted.partition_point(|&other| other < micros), micros);
+        self.recent.push_back([millis as u16, (micros >> 16) as u16, micros as u16]);
+        let all_known = self.largest.len() + 1 == self.recent.len();
+        let at = self.largest.partition_point(|&other| other > micros);
+        if at < self.largest.len() || all_known {
+            self.largest.insert(at, micros);
+        }
+        self.look();
     }
 
     fn drop_oldest(&mut self) {
-        if let Some((_, micros)) = self.recent.pop_front() {
-            self.sorted.remove(self.sorted.partition_point(|&other| other < micros));
+        let Some(entry) = self.recent.pop_front() else { return };
+        let at = self.largest.partition_point(|&other| other > micros_of(entry));
+        if self.largest.get(at) == Some(&micros_of(entry)) {
+            self.largest.remove(at);
         }
     }
 
+    /// Sees that as many of the largest are known as are needed, and not many more.
+    fn look(&mut self) {
+        let needed = self.recent.len() - self.rank() + 1;
+        if self.largest.len() > 2 * needed + SPARE {
+            self.largest.truncate(needed + SPARE);
+        }
+        if self.largest.len() < needed {
+            let mut all: Vec<u32> = self.recent.iter().map(|&entry| micros_of(entry)).collect();
+            all.sort_unstable_by(|a, b| b.cmp(a));
+            all.truncate(needed + SPARE);
+            self.largest.clear();
+            self.largest.extend(all);
+        }
+    }
+
+    /// How many of them are at most as large as the percentile.
+    fn rank(&self) -> usize {
+        (self.recent.len() * 95).div_ceil(100)
+    }
+
     fn value(&self) -> Duration {
-        let rank = (self.sorted.len() * 95).div_ceil(100);
-        rank.checked_sub(1).map_or(Duration::ZERO, |index| Duration::from_micros(u64::from(self.sorted[index])))
+        let micros = self.largest.get(self.recent.len() - self.rank()).copied().unwrap_or_default();
+        Duration::from_micros(u64::from(micros))
     }
 }
 
+const fn micros_of([_, high, low]: [u16; 3]) -> u32 {
+    (high as u32) << 16 | low as u32
+}
+
 const fn is_forgotten(then: u32, now: u32) -> bool {
-    now.saturating_sub(then) > MEMORY.as_millis() as u32
+    now.saturating_sub(then) > MEMORY_MILLIS as u32
 }
 
 /// A virtual player that adapts to the delays it sees.
@@ -82,7 +125,7 @@ impl Playout {
     /// Bytes that it holds on the heap.
     #[cfg(test)]
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.delays.recent.capacity() * 8 + self.delays.sorted.capacity() * 4
+        self.delays.recent.capacity() * 6 + self.delays.largest.capacity() * 4
     }
 
     /// What the player waits after a frame was due, as of the last frame.
@@ -104,7 +147,7 @@ mod tests {
             let e2e = playout.handle_frame(due, due + Duration::from_millis(80)).expect("stamped");
             assert!((e2e - 0.080).abs() < 1e-9);
         }
-        assert!(playout.delays.sorted.len() <= KEPT);
+        assert!(playout.delays.recent.len() <= KEPT && playout.heap_bytes() < 2_200);
     }
 
     #[test]
@@ -144,5 +187,25 @@ mod tests {
             window.push(Instant::from_secs(1), Duration::from_micros(value));
         }
         assert_eq!(window.value(), Duration::from_micros(95));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_is_what_sorting_everything_would_say(told in proptest::collection::vec((0u64..400, 0u64..90_000), 1..900)) {
+            let (mut window, mut all, mut now) = (SlidingP95::default(), VecDeque::new(), 0);
+            for (step, micros) in told {
+                // Now and then nothing comes for a while.
+                now += if step > 395 { step * 40 } else { step };
+                while all.len() == KEPT || all.front().is_some_and(|(then, _)| now - then > 10_000) {
+                    all.pop_front();
+                }
+                all.push_back((now, micros));
+                window.push(Instant::from_millis(now), Duration::from_micros(micros));
+                let mut sorted: Vec<u64> = all.iter().map(|(_, micros)| *micros).collect();
+                sorted.sort_unstable();
+                let expected = sorted[(sorted.len() * 95).div_ceil(100) - 1];
+                proptest::prop_assert_eq!(window.value(), Duration::from_micros(expected));
+            }
+        }
     }
 }
