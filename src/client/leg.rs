@@ -238,6 +238,13 @@ impl Leg {
         }
     }
 
+    /// Whether anything came of what it was given beyond what is measured: something to send, or to tell the session.
+    pub fn has_news(&self) -> bool {
+        self.stirred
+            || !(self.events.is_empty() && self.resends.is_empty() && self.arrivals.is_empty())
+            || self.received.has_news()
+    }
+
     /// Time has passed for the control plane; media is the client's to ask for.
     pub fn handle_timeout(&mut self, turn: &mut Turn<'_>) {
         if self.control_due.is_none_or(|at| at > turn.now) {

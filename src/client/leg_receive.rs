@@ -146,6 +146,11 @@ impl Received {
         (0..self.streams.len()).for_each(|index| self.note_due(index));
     }
 
+    /// Whether streams ask for something, or have something for the first time.
+    pub fn has_news(&self) -> bool {
+        !(self.rtcp.is_empty() && self.firsts.is_empty())
+    }
+
     /// The next first packet, keyframe or frame of a stream.
     pub fn poll_first(&mut self) -> Option<(First, Instant)> {
         self.firsts.pop_front()

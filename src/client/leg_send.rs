@@ -218,8 +218,17 @@ impl Leg {
         outbox.finish(self.index, to, start);
     }
 
+    /// Sends what the transport and feedback have gathered; true when the transport had anything.
+    pub fn send(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
+        let moved = self.drain_transport(turn, network);
+        if !self.has_left {
+            self.flush_feedback(turn, network);
+        }
+        moved
+    }
+
     /// Moves the transport's datagrams into the uplink and its events on; true when there were any.
-    pub fn drain_transport(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
+    fn drain_transport(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
         let mut moved = false;
         if !self.stirred {
             return moved;
@@ -335,7 +344,7 @@ impl Leg {
     }
 
     /// Sends the retransmissions and the feedback that gathered.
-    pub fn flush_feedback(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
+    fn flush_feedback(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
         for packet in std::mem::take(&mut self.resends) {
             self.send_again(turn, network, packet);
         }

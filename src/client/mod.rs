@@ -24,6 +24,7 @@ mod leg_send;
 mod line;
 mod network;
 mod parting;
+mod receiving;
 mod recovery;
 mod remb;
 mod session;
@@ -264,13 +265,16 @@ impl Client {
     /// Call once after a batch of [`Self::handle_datagram`].
     pub fn handle_batch_end(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
         // What went into the link comes out of it when it is due.
-        if self.stirred || self.network.down.poll_timeout().is_some_and(|at| at <= now) {
+        if self.has_news(now) {
             self.settle(now, shared, sink);
         }
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        if self.only_receives(now) {
+            return self.receive(now, shared, sink);
+        }
         let changed = self.change_network(now, shared, sink);
         self.handle_faults(now, shared, sink);
         self.handle_actions(now, shared, sink);
@@ -454,6 +458,14 @@ impl Client {
         let mut turn = self.turn(now, shared, sink);
         if let Some(session) = &mut self.session {
             session.settle(&mut turn, &mut self.network);
+        }
+        self.conclude(now, shared, sink);
+    }
+
+    /// Sees what came of everything having been moved on, and when something is due again.
+    fn conclude(&mut self, now: Instant, shared: &Shared, sink: &mut Sink) {
+        let mut turn = self.turn(now, shared, sink);
+        if let Some(session) = &mut self.session {
             if session.take_joined() {
                 self.milestones.push_back(Milestone::Joined);
                 if let Some(comeback) = self.comeback.take() {

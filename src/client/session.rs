@@ -225,24 +225,43 @@ impl Session {
 
     /// Moves datagrams, streams and events on until nothing is left to do.
     pub fn settle(&mut self, turn: &mut Turn<'_>, network: &mut Network) {
+        let moved = self.send(turn, network) | self.drain_links(turn, network);
+        self.settle_on(turn, network, moved);
+    }
+
+    /// The same where nothing but the links can have something, of a session that is in; whether that led to anything
+    /// beyond what was measured. If not, only the time at which it is to be told the time again is another.
+    pub fn receive(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
+        let moved = self.drain_links(turn, network);
+        let news = self.legs.iter().any(Leg::has_news);
+        if news {
+            self.settle_on(turn, network, moved);
+        }
+        news
+    }
+
+    /// Whether it is in, and neither leaving nor gone.
+    pub fn is_settled(&self) -> bool {
+        self.joined_told && !self.joined_now && self.ended.is_none()
+    }
+
+    fn settle_on(&mut self, turn: &mut Turn<'_>, network: &mut Network, mut moved: bool) {
         loop {
-            let mut moved = false;
-            for leg in &mut self.legs {
-                moved |= leg.drain_transport(turn, network);
-                if !leg.has_left {
-                    leg.flush_feedback(turn, network);
-                }
-            }
-            moved |= self.drain_links(turn, network);
             for index in 0..self.legs.len() {
                 moved |= self.handle_leg_events(turn, index);
             }
             if !moved {
                 break;
             }
+            moved = self.send(turn, network) | self.drain_links(turn, network);
         }
         self.judge_join(turn);
         self.legs.iter_mut().for_each(Leg::rest);
+    }
+
+    /// Sends what transports and feedback have gathered; true when a transport had anything.
+    fn send(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
+        self.legs.iter_mut().fold(false, |moved, leg| leg.send(turn, network) || moved)
     }
 
     fn drain_links(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {

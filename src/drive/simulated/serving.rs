@@ -235,6 +235,14 @@ impl Serving {
         }
     }
 
+    /// Sends what a leg wrote, which has nothing else to say and no other deadline than before.
+    fn send(&mut self, now: Instant, id: LegId) {
+        while let Some(output) = slot(&mut self.legs, id).and_then(|slot| slot.leg.poll_output()) {
+            let LegOutput::Transmit { to, datagram, .. } = output else { unreachable!("only packets were written") };
+            self.depart(now, id, to, datagram.into());
+        }
+    }
+
     /// Takes everything that a leg has to say.
     fn drain(&mut self, now: Instant, id: LegId) {
         while let Some(output) = slot(&mut self.legs, id).and_then(|slot| slot.leg.poll_output()) {
@@ -283,8 +291,12 @@ impl Serving {
         for id in written.drain(..) {
             if let Some(slot) = slot(&mut self.legs, id) {
                 slot.written = false;
-                slot.leg.handle_timeout(now);
-                self.drain(now, id);
+                if slot.leg.writes_at_once() && self.timers.due(id.0).is_none_or(|at| at > now) {
+                    self.send(now, id);
+                } else {
+                    slot.leg.handle_timeout(now);
+                    self.drain(now, id);
+                }
             }
         }
         self.written = written;

@@ -40,6 +40,8 @@ pub(super) struct World {
     pub story: Option<Story>,
     pub groups: Groups,
     timers: Timers,
+    /// When the SFU does something by itself, as of the last step.
+    sfu_due: Option<Instant>,
     /// By client: the port of each of its legs, and the newest of all.
     ports: Vec<Ports>,
     /// Open arrivals, the next one last.
@@ -101,6 +103,7 @@ impl World {
             story: told.map(|client| Story::new(plan, members[client], client as u32)),
             groups: Groups::new(plan, &members),
             timers: Timers::default(),
+            sfu_due: None,
             ports: members.iter().map(|_| Ports::default()).collect(),
             members,
             arrivals,
@@ -127,8 +130,8 @@ impl World {
     fn next(&mut self) -> Option<Instant> {
         let arrival = self.arrivals.last().map(|(at, _)| *at);
         let act = self.acts.last().map(|(at, ..)| *at);
-        let dues =
-            [act, self.sfu.poll_timeout(), self.timers.next(), self.groups.poll_timeout(), arrival, self.closed_due];
+        self.sfu_due = self.sfu.poll_timeout();
+        let dues = [act, self.sfu_due, self.timers.next(), self.groups.poll_timeout(), arrival, self.closed_due];
         dues.into_iter().flatten().min()
     }
 
@@ -139,7 +142,7 @@ impl World {
         if let Some((at, act, fault)) = self.acts.pop_if(|(at, ..)| *at <= now) {
             return self.act(at, act, fault);
         }
-        if self.sfu.handle_timeout(now) {
+        if self.sfu_due.is_some_and(|at| at <= now) && self.sfu.handle_timeout(now) {
             return;
         }
         if let Some(client) = self.timers.pop_due(now) {
@@ -284,13 +287,25 @@ impl World {
     fn deliver(&mut self, to: SocketAddr, bytes: Vec<u8>) {
         let Some((client, port)) = address::owner(to) else { return };
         let Some(leg) = self.ports.get(client as usize).and_then(|ports| ports.leg(port)) else { return };
-        if let Some(story) = self.story.as_mut().filter(|story| story.is_of(client)) {
-            story.arrived(self.now, &bytes);
+        let told = self.story.as_ref().is_some_and(|story| story.is_of(client));
+        let datagram = |one: &mut Client, now, shared: &Shared, sink: &mut Sink, bytes| {
+            one.handle_datagram(now, leg, now, address::SFU, Datagram::Given(bytes), shared, sink);
+        };
+        if told {
+            self.story.iter_mut().for_each(|story| story.arrived(self.now, &bytes));
+            return self.tell(client, |client, now, shared, sink| {
+                datagram(client, now, shared, sink, bytes);
+                client.handle_batch_end(now, shared, sink);
+            });
         }
-        self.tell(client, |client, now, shared, sink| {
-            client.handle_datagram(now, leg, now, address::SFU, Datagram::Given(bytes), shared, sink);
-            client.handle_batch_end(now, shared, sink);
-        });
+        let one = &mut self.clients[client as usize];
+        datagram(one, self.now, &self.shared, &mut self.sink, bytes);
+        if one.has_news(self.now) || !self.sink.crossings.is_empty() {
+            self.tell(client, Client::handle_batch_end);
+        } else {
+            // It lies in the link, and nothing else is otherwise than it was.
+            self.timers.hasten(client, one.next_arrival());
+        }
     }
 
     /// Tells closed populations who came and left since the last call; false when they know already.

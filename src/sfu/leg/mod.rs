@@ -152,6 +152,15 @@ impl Leg {
         either!(self, leg => leg.write(now, stream, numbers, packet));
     }
 
+    /// Whether [`Self::write`] sends at once, and changes nothing about when the leg is to be told the time.
+    #[must_use]
+    pub fn writes_at_once(&self) -> bool {
+        match self {
+            Self::Str0m(_) => false,
+            Self::Own(leg) => leg.writes_at_once(),
+        }
+    }
+
     /// Time has passed, or packets were written.
     pub fn handle_timeout(&mut self, now: Instant) {
         either!(self, leg => leg.handle_timeout(now));

@@ -194,6 +194,12 @@ impl Leg {
         self.outputs.push_back(LegOutput::Transmit { to, datagram: datagram.into(), sent });
     }
 
+    /// Whether [`Self::write`] changes nothing but what is polled: no estimator is told of it.
+    #[must_use]
+    pub const fn writes_at_once(&self) -> bool {
+        self.estimator.is_none()
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.closed {
