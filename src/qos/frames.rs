@@ -17,6 +17,8 @@ pub const OPEN: usize = 32;
 const OPEN_AT_END: Duration = Duration::from_millis(500);
 /// Padding-only packets that are remembered, as they lie between frames and belong to none.
 const FILLERS: usize = 8;
+/// How many more frames are made room for at a time: there are thousands of streams, and most have one frame open.
+const STEP: usize = 2;
 
 /// Bytes that a packet has of its own: a VP8 descriptor has 1 to 6 (RFC 7741 §4.2), one of VP9 as many (RFC 9628 §4.2),
 /// an FU-A's headers 2 (RFC 6184 §5.8).
@@ -276,7 +278,7 @@ impl Frames {
         while let Some(frame) = self.open.pop_front() {
             self.units.forget(frame.rtp_time);
             if now.saturating_since(frame.first) >= OPEN_AT_END || !self.open.is_empty() {
-                self.events.push_back(Event::Undecodable(frame));
+                tell(&mut self.events, Event::Undecodable(frame));
             }
         }
     }
@@ -308,6 +310,9 @@ impl Frames {
         let index = self.open.iter().rposition(|frame| frame.low < piece.number).map_or(0, |before| before + 1);
         if index > 0 && self.open[index - 1].high > piece.number {
             self.tear(index - 1);
+        }
+        if self.open.len() == self.open.capacity() {
+            self.open.reserve_exact(STEP);
         }
         self.open.insert(index, Frame::new(piece));
         index
@@ -363,7 +368,7 @@ impl Frames {
         }
         frame.complete = true;
         let frame = *frame;
-        self.events.push_back(Event::Complete(frame));
+        tell(&mut self.events, Event::Complete(frame));
         if frame.has_another_length() {
             self.tear(index);
         }
@@ -374,7 +379,7 @@ impl Frames {
         let frame = &mut self.open[index];
         if !frame.torn {
             frame.torn = true;
-            self.events.push_back(Event::Torn(*frame));
+            tell(&mut self.events, Event::Torn(*frame));
         }
     }
 
@@ -423,12 +428,12 @@ impl Frames {
         let Some(frame) = self.take_front() else { return };
         self.references.handle_decoded(frame.keyframe, &frame.place);
         self.decoded_end = Some(frame.high);
-        self.events.push_back(Event::Decodable(frame, at));
+        tell(&mut self.events, Event::Decodable(frame, at));
     }
 
     fn skip_front(&mut self) {
         if let Some(frame) = self.take_front() {
-            self.events.push_back(Event::Undecodable(frame));
+            tell(&mut self.events, Event::Undecodable(frame));
         }
     }
 
@@ -436,11 +441,11 @@ impl Frames {
         // Of a picture that says nothing of itself, the base pictures after it will tell whether it was needed.
         let named = self.open.front().and_then(|frame| self.units.is_base(frame.rtp_time));
         let Some(frame) = self.take_front() else { return };
-        self.events.push_back(Event::Undecodable(frame));
+        tell(&mut self.events, Event::Undecodable(frame));
         let base = if self.units.is_used() { named == Some(true) } else { frame.place.is_base() };
         if base {
             self.references.break_off();
-            self.events.push_back(Event::Blocked(at));
+            tell(&mut self.events, Event::Blocked(at));
         }
     }
 
@@ -452,10 +457,10 @@ impl Frames {
             && self.follows(end, frame.low)
         {
             if before.is_followed_by(&frame.place) == Some(false) {
-                self.events.push_back(Event::PictureGap(frame));
+                tell(&mut self.events, Event::PictureGap(frame));
             }
             if before.has_base_of(&frame.place) == Some(false) {
-                self.events.push_back(Event::BaseGap(frame));
+                tell(&mut self.events, Event::BaseGap(frame));
             }
         }
         self.gone = Some((frame.high, frame.complete, frame.place));
@@ -471,6 +476,13 @@ impl Frames {
         let known = &self.fillers[..self.filled.min(FILLERS)];
         low > end && low - end <= known.len() as i64 + 1 && (end + 1..low).all(|number| known.contains(&number))
     }
+}
+
+fn tell(events: &mut VecDeque<Event>, event: Event) {
+    if events.len() == events.capacity() {
+        events.reserve_exact(STEP);
+    }
+    events.push_back(event);
 }
 
 #[cfg(test)]
