@@ -4,7 +4,7 @@ use super::leg_receive::Incoming;
 use super::recovery::Back;
 use super::turn::Turn;
 use crate::clock::Instant;
-use crate::participant::subscriber::{First, Output, Request};
+use crate::participant::subscriber::{Arrived, First, Output, Request};
 use crate::rtp::rtcp::{self, FirRequest};
 use std::collections::VecDeque;
 
@@ -14,6 +14,20 @@ pub(super) fn finish_stream(turn: &mut Turn<'_>, incoming: &mut Incoming, firsts
     // What a stream asks for at its end is asked of nobody any more.
     drain_stream(turn, incoming, 0, &mut Vec::new(), firsts);
     incoming.ended = true;
+}
+
+/// Has a stream take a packet, and takes what it says of it.
+pub(super) fn take_packet(
+    turn: &mut Turn<'_>,
+    incoming: &mut Incoming,
+    arrived: &Arrived<'_>,
+    sender: u32,
+    out: &mut Vec<u8>,
+    firsts: &mut VecDeque<(First, Instant)>,
+) {
+    incoming.stream.lend_room(std::mem::take(&mut turn.sink.room));
+    incoming.stream.handle_packet(turn.now, arrived);
+    drain_stream(turn, incoming, sender, out, firsts);
 }
 
 /// Takes everything that a stream says; what it asks for goes into `out`, as from `sender`.
@@ -52,4 +66,5 @@ pub(super) fn drain_stream(
             Output::Delivered { due, at, before } => incoming.back = Some(Back::after_gap(due, at, before)),
         }
     }
+    turn.sink.room = incoming.stream.take_room();
 }

@@ -1,7 +1,7 @@
 //! What a leg receives: which stream a packet belongs to, and the RTCP that its streams ask for.
 
 use super::captured;
-use super::leg_drain::{drain_stream, finish_stream};
+use super::leg_drain::{drain_stream, finish_stream, take_packet};
 use super::recovery::Back;
 use super::remb::Limit;
 use super::shared::Shared;
@@ -351,8 +351,7 @@ impl Received {
             let (payload, payload_bytes) = (Some(rest), rest.len());
             arrived = Arrived { sequence: original, payload, payload_bytes, rtx: true, ..arrived };
         }
-        incoming.stream.handle_packet(turn.now, &arrived);
-        drain_stream(turn, incoming, self.sender, &mut self.rtcp, &mut self.firsts);
+        take_packet(turn, incoming, &arrived, self.sender, &mut self.rtcp, &mut self.firsts);
         self.dues[usize::from(index)] = incoming.stream.poll_timeout();
         transport
     }

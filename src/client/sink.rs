@@ -6,7 +6,9 @@ use crate::dump::Record;
 use crate::media::Frame;
 use crate::metrics::Recorder;
 use crate::participant::Outgoing;
+use crate::participant::subscriber::Output;
 use crate::signalling::Carry;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 /// Where the outputs of a worker's clients go. Buffers are kept, so that nothing is allocated once warm.
@@ -26,6 +28,8 @@ pub struct Sink {
     pub(super) frame: Frame,
     /// Scratch: packets on their way into the uplink.
     pub(super) outgoing: Vec<Outgoing>,
+    /// Scratch: what the stream at hand has to say.
+    pub(super) room: VecDeque<Output>,
     /// Buffers of datagrams that have left a downlink, for those that enter one.
     spare: Vec<Vec<u8>>,
     /// How many of them are kept.
@@ -47,6 +51,7 @@ impl Sink {
             dumped: Vec::new(),
             frame: Frame::default(),
             outgoing: Vec::new(),
+            room: VecDeque::new(),
             spare: Vec::new(),
             kept: SPARE,
         }

@@ -1,6 +1,7 @@
 //! Where the parts of a stream put what they have to say.
 
 use super::output::{First, Output, Request};
+use super::stream::Stream;
 use super::tally::Tally;
 use crate::clock::Instant;
 use crate::dump::Track;
@@ -101,5 +102,20 @@ impl Outbox {
     /// Hands out what was counted, as of `due`.
     pub fn flush(&mut self, due: Instant) {
         self.tally.flush(due, &mut self.queue);
+    }
+}
+
+impl Stream {
+    /// Gives it room for outputs, which it gives back with [`Self::take_room`] once they are polled: thousands of streams
+    /// need none of their own.
+    pub fn lend_room(&mut self, room: VecDeque<Output>) {
+        if self.out.queue.is_empty() {
+            self.out.queue = room;
+        }
+    }
+
+    /// Gives back room for outputs; call when all were polled.
+    pub fn take_room(&mut self) -> VecDeque<Output> {
+        std::mem::take(&mut self.out.queue)
     }
 }
