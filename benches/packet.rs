@@ -302,7 +302,7 @@ fn join(maker: &mut Maker, transports: &transport::Factory, number: u16) -> Join
         }
         while let Some(output) = leg.poll_output() {
             match output {
-                LegOutput::Transmit { datagram, .. } => transport.handle_datagram(now, server, &datagram),
+                LegOutput::Transmit { datagram, .. } => transport.handle_datagram(now, server, &datagram.into_whole()),
                 LegOutput::Connected => connected = true,
                 _ => {}
             }

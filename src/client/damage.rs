@@ -33,7 +33,7 @@ impl Leg {
         if !matches!(item.class, Class::Media | Class::Rtx | Class::Rtcp) {
             return;
         }
-        let bytes = &mut item.bytes;
+        let bytes = item.bytes.unfold();
         let Some(srtp) = self.srtp.as_mut().filter(|_| !self.has_left) else { return };
         let (media, refused) = match Kind::of(bytes) {
             Kind::Rtp => {

@@ -1,6 +1,7 @@
 //! What crosses a participant's emulated links.
 
 use crate::clock::Instant;
+use crate::media::Folded;
 use crate::participant::Outgoing;
 use crate::rtp::bytes::flip_bit;
 use std::net::SocketAddr;
@@ -103,14 +104,35 @@ pub enum Datagram<'a> {
     Lent(&'a mut [u8]),
     /// The client's to keep: the downlink holds these very bytes.
     Given(Vec<u8>),
+    /// The same without its filler, which is given back when it leaves the downlink.
+    Folded(Folded),
 }
 
 impl Datagram<'_> {
-    /// Its bytes.
+    /// Its headers at least.
+    pub(super) fn beginning(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Given(bytes) => bytes,
+            Self::Folded(folded) => folded.beginning(),
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Lent(bytes) => bytes.len(),
+            Self::Given(bytes) => bytes.len(),
+            Self::Folded(folded) => folded.len(),
+        }
+    }
+
+    /// All of its bytes.
     pub(super) fn get(&mut self) -> &mut [u8] {
         match self {
             Self::Lent(bytes) => bytes,
             Self::Given(bytes) => bytes,
+            Self::Folded(folded) => folded.unfold(),
         }
     }
 }
@@ -129,7 +151,7 @@ pub struct DownItem {
     /// When it entered the link: the kernel's stamp.
     pub entered: Instant,
     /// The datagram.
-    pub bytes: Vec<u8>,
+    pub bytes: Folded,
     /// Damaged on the way: a bit of `bytes` is flipped.
     pub damaged: bool,
 }
@@ -152,7 +174,7 @@ impl netem::Packet for DownItem {
     }
 
     fn corrupt(&mut self, bits: u64) {
-        flip_bit(&mut self.bytes, bits);
+        flip_bit(self.bytes.unfold(), bits);
         self.damaged = true;
     }
 }

@@ -233,15 +233,16 @@ impl Client {
         if !turn.lets(source.port()) {
             return;
         }
-        let class = session.classify(leg, bytes.get());
+        let class = session.classify(leg, bytes.beginning());
         let lane = self.network.lane(DOWN);
-        if lane.is_none() && self.network.down.pass(class as usize, bytes.get().len()) {
+        if lane.is_none() && self.network.down.pass(class as usize, bytes.len()) {
             session.deliver(&mut turn, leg, source, (entered, entered), bytes.get());
             self.stirred = true;
         } else {
             let bytes = match bytes {
-                Datagram::Lent(bytes) => turn.sink.copy(bytes),
-                Datagram::Given(bytes) => bytes,
+                Datagram::Lent(bytes) => turn.sink.copy(bytes).into(),
+                Datagram::Given(bytes) => bytes.into(),
+                Datagram::Folded(folded) => folded,
             };
             let item = DownItem { session: turn.session, leg, class, source, entered, bytes, damaged: false };
             match lane {

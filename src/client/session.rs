@@ -291,11 +291,16 @@ impl Session {
             }
             if let Some(leg) = self.legs.get_mut(usize::from(item.leg)).filter(|_| current) {
                 match item.damaged {
-                    false => leg.deliver(turn, item.source, (delivery.at, item.entered), &mut item.bytes),
+                    false => {
+                        let mut room = std::mem::take(&mut turn.sink.whole);
+                        let bytes = item.bytes.whole(&mut room);
+                        leg.deliver(turn, item.source, (delivery.at, item.entered), bytes);
+                        turn.sink.whole = room;
+                    }
                     true => leg.deliver_damaged(turn, delivery.at, item),
                 }
             }
-            turn.sink.give_back(delivery.item.bytes);
+            turn.sink.give_back(delivery.item.bytes.into_buffer());
         }
         moved
     }

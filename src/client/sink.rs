@@ -28,6 +28,8 @@ pub struct Sink {
     pub(super) frame: Frame,
     /// Scratch: packets on their way into the uplink.
     pub(super) outgoing: Vec<Outgoing>,
+    /// Scratch: a datagram that was folded while it was under way.
+    pub(super) whole: Vec<u8>,
     /// Scratch: what the stream at hand has to say.
     pub(super) room: VecDeque<Output>,
     /// Buffers of datagrams that have left a downlink, for those that enter one.
@@ -51,13 +53,14 @@ impl Sink {
             dumped: Vec::new(),
             frame: Frame::default(),
             outgoing: Vec::new(),
+            whole: Vec::new(),
             room: VecDeque::new(),
             spare: Vec::new(),
             kept: SPARE,
         }
     }
 
-    /// The same for a driver that gives its datagrams away ([`super::Datagram::Given`]): no buffer is kept for others.
+    /// The same for a driver that gives its datagrams away ([`super::Datagram::Folded`]): no buffer is kept for others.
     #[must_use]
     pub fn for_given(recorder: Recorder) -> Self {
         Self { kept: 0, ..Self::new(recorder) }

@@ -9,7 +9,8 @@ use super::stamp::{STAMP_LEN, Stamp};
 use crate::conference::Codec;
 use crate::rtp::opus::{self, SILK_HEADER_LEN, Toc};
 use crate::rtp::{av1, h264, vp8, vp9};
-use std::sync::Arc;
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, LazyLock};
 
 /// The most bytes of payload in one packet. 1,200 bytes of UDP payload hold 12 of RTP header, 32 of header extensions,
 /// 2 of RTX sequence number and 16 of SRTP tag besides, and 18 are kept free for longer extensions.
@@ -159,6 +160,82 @@ impl std::fmt::Debug for Payload {
     }
 }
 
+/// A run of the filler that all packets share.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Filler {
+    at: u16,
+    len: u16,
+}
+
+impl Filler {
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(self) -> &'static [u8] {
+        &FILLER[usize::from(self.at)..][..usize::from(self.len)]
+    }
+
+    /// How many those are.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.len.into()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// The sum of its bytes.
+    #[must_use]
+    pub fn sum(self) -> u64 {
+        static SUMS: LazyLock<Vec<u32>> = LazyLock::new(|| {
+            let sums = FILLER.iter().scan(0, |sum, byte| {
+                *sum += u32::from(*byte);
+                Some(*sum)
+            });
+            std::iter::once(0).chain(sums).collect()
+        });
+        let at = usize::from(self.at);
+        u64::from(SUMS[at + self.len()] - SUMS[at])
+    }
+}
+
+/// Splits a payload into what it has of its own and the filler that it ends in; without any where that is too short to be
+/// told from others. Total: of foreign bytes nothing is filler.
+#[must_use]
+pub fn fold(payload: &[u8]) -> (&[u8], Filler) {
+    let none = (payload, Filler::default());
+    let Some(place) = payload.last_chunk::<KNOWN>().and_then(|last| places().get(last)) else { return none };
+    // It repeats, so that the later of two places has more before it.
+    let place = usize::from(*place) + KNOWN;
+    let end = if place + PERIOD <= FILLER.len() { place + PERIOD } else { place };
+    let (theirs, ours) = (payload.rchunks(KNOWN), FILLER[..end].rchunks(KNOWN));
+    let mut len = KNOWN * theirs.zip(ours).take_while(|(a, b)| a.len() == KNOWN && a == b).count();
+    let own = |at: usize| at < payload.len().min(end) && payload[payload.len() - 1 - at] == FILLER[end - 1 - at];
+    while own(len) {
+        len += 1;
+    }
+    if len < WORTH {
+        return none;
+    }
+    (&payload[..payload.len() - len], Filler { at: (end - len) as u16, len: len as u16 })
+}
+
+/// So many bytes of the filler stand at one place of it only.
+const KNOWN: usize = 8;
+/// Less filler than this is kept where it is.
+const WORTH: usize = 48;
+
+/// Where in the filler each run of [`KNOWN`] bytes begins.
+fn places() -> &'static FxHashMap<[u8; KNOWN], u16> {
+    static PLACES: LazyLock<FxHashMap<[u8; KNOWN], u16>> = LazyLock::new(|| {
+        let runs = FILLER.windows(KNOWN).filter_map(|run| run.first_chunk().copied());
+        runs.zip(0..PERIOD as u16).collect()
+    });
+    &PLACES
+}
+
 /// The filler in an opened payload: what follows the payload format's header, the codec's header and the stamp. Total:
 /// of a foreign or malformed payload it is whatever would stand there, or nothing.
 #[must_use]
@@ -241,6 +318,7 @@ mod tests {
     fn filler_holds_no_start_code_and_no_stamp() {
         assert!(!FILLER.contains(&0) && !FILLER.contains(&b'T'));
         assert!((END_EVERY - 1..FILLER.len()).step_by(END_EVERY).all(|at| FILLER[at] == 0x80));
+        assert_eq!(places().len(), PERIOD, "each run is at one place");
         assert!(FILLER[..PERIOD].chunks(END_EVERY).skip(1).all(|chunk| chunk != &FILLER[..END_EVERY]));
     }
 

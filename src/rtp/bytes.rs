@@ -25,18 +25,33 @@ pub fn flip_bit(datagram: &mut [u8], bits: u64) {
     }
 }
 
-/// A sum that any one damaged bit changes: of the bytes in words of eight, the last one filled up with zeros.
+/// The sum of the bytes, which any one damaged bit changes.
 #[must_use]
 pub fn sum(bytes: &[u8]) -> u64 {
+    /// Two bytes at a time add up to at most 510 in a lane of 16 bits: so many words of eight bytes fit.
+    const FIT: usize = 128;
+    const LANES: u64 = 0x00FF_00FF_00FF_00FF;
     let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    words.iter().chain([&last]).fold(0, |sum: u64, word| sum.wrapping_add(u64::from_le_bytes(*word)))
+    let of = |words: &[[u8; 8]]| {
+        let lanes = words.iter().map(|word| u64::from_le_bytes(*word));
+        let lanes = lanes.fold(0, |sum, word| sum + (word & LANES) + (word >> 8 & LANES));
+        (0..4).map(|lane| lanes >> (16 * lane) & 0xFFFF).sum::<u64>()
+    };
+    words.chunks(FIT).map(of).sum::<u64>() + rest.iter().map(|byte| u64::from(*byte)).sum::<u64>()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::flip_bit;
+    use super::{flip_bit, sum};
+
+    #[test]
+    fn a_sum_is_that_of_the_bytes_however_many() {
+        let bytes: Vec<u8> = (0..5_000u32).map(|at| (at * 31 % 251) as u8 | 0xC0).collect();
+        for len in [0, 1, 7, 8, 9, 1_023, 1_024, 1_025, 5_000] {
+            assert_eq!(sum(&bytes[..len]), bytes[..len].iter().map(|byte| u64::from(*byte)).sum::<u64>());
+        }
+        assert_eq!(sum(&[255; 4_096]), 255 * 4_096);
+    }
 
     #[test]
     fn a_bit_is_flipped_and_flipped_back() {

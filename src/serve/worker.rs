@@ -275,6 +275,7 @@ impl Worker {
             match slot.leg.poll_output() {
                 None => break,
                 Some(LegOutput::Transmit { to, datagram, sent }) => {
+                    let datagram = DatagramSend::from(datagram.into_whole());
                     if matches!(sent, Sent::Retransmission { .. }) {
                         add(&self.counters.retransmissions, 1);
                     }
@@ -383,7 +384,7 @@ impl Worker {
                 slot.leg.handle_command(now, LegCommand::Close);
                 while let Some(output) = slot.leg.poll_output() {
                     if let LegOutput::Transmit { to, datagram, .. } = output {
-                        self.outbox.push((to, datagram));
+                        self.outbox.push((to, datagram.into_whole().into()));
                     }
                 }
                 for address in slot.addresses {

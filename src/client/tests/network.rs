@@ -119,7 +119,7 @@ fn losses_are_handed_out_once() {
         class: Class::Media,
         source,
         entered: at(0),
-        bytes: vec![0; 99],
+        bytes: vec![0; 99].into(),
         damaged: false,
     };
     network.down.handle_packet(at(50), item());

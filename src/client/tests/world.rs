@@ -359,7 +359,7 @@ impl World {
         let mut written = Vec::new();
         while let Some(output) = self.legs.get_mut(&id).and_then(|known| known.leg.poll_output()) {
             match output {
-                LegOutput::Transmit { to, datagram, .. } => self.to_clients.push_back((to, datagram.to_vec())),
+                LegOutput::Transmit { to, datagram, .. } => self.to_clients.push_back((to, datagram.into_whole())),
                 LegOutput::Packet(packet) => {
                     if let Some(level) = packet.audio_level {
                         self.rooms.hear(self.now, packet.track, level);

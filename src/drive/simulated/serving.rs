@@ -13,6 +13,7 @@ use crate::conference::Credentials;
 #[cfg(test)]
 use crate::conference::Defect;
 use crate::conference::protocol::{ClientMessage, PROTOCOL_VERSION, Refusal, ServerMessage};
+use crate::media::Folded;
 use crate::plan::target::ServicePlan;
 use crate::rtp::ntp::Ntp;
 use crate::seed::Seed;
@@ -54,7 +55,7 @@ pub(super) struct Setup {
 }
 
 /// A datagram on its way out of the SFU.
-pub(super) type Departure = (SocketAddr, Vec<u8>);
+pub(super) type Departure = (SocketAddr, Folded);
 
 /// A participant's leg and what is known of it.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ struct Waiting {
     order: u64,
     from: Option<SocketAddr>,
     to: Option<SocketAddr>,
-    bytes: Vec<u8>,
+    bytes: Folded,
 }
 
 /// The SFU.
@@ -137,7 +138,7 @@ impl Serving {
         if self.waiting.peek().is_some_and(|Reverse(waiting)| waiting.at <= now) {
             let Some(Reverse(waiting)) = self.waiting.pop() else { return false };
             match (waiting.from, waiting.to) {
-                (Some(from), _) => self.take(now, from, &waiting.bytes),
+                (Some(from), _) => self.take(now, from, &waiting.bytes.into_whole()),
                 (None, Some(to)) => self.departures.push_back((to, waiting.bytes)),
                 (None, None) => {}
             }
@@ -203,11 +204,11 @@ impl Serving {
         };
         let core = slot(&mut self.legs, id).map_or(0, |slot| slot.core);
         if let Some(at) = service.take_in(now, core) {
-            self.wait(at, Some(from), None, bytes.to_vec());
+            self.wait(at, Some(from), None, bytes.to_vec().into());
         }
     }
 
-    fn wait(&mut self, at: Instant, from: Option<SocketAddr>, to: Option<SocketAddr>, bytes: Vec<u8>) {
+    fn wait(&mut self, at: Instant, from: Option<SocketAddr>, to: Option<SocketAddr>, bytes: Folded) {
         self.order += 1;
         self.waiting.push(Reverse(Waiting { at, order: self.order, from, to, bytes }));
     }
@@ -239,7 +240,7 @@ impl Serving {
     fn send(&mut self, now: Instant, id: LegId) {
         while let Some(output) = slot(&mut self.legs, id).and_then(|slot| slot.leg.poll_output()) {
             let LegOutput::Transmit { to, datagram, .. } = output else { unreachable!("only packets were written") };
-            self.depart(now, id, to, datagram.into());
+            self.depart(now, id, to, datagram);
         }
     }
 
@@ -247,7 +248,7 @@ impl Serving {
     fn drain(&mut self, now: Instant, id: LegId) {
         while let Some(output) = slot(&mut self.legs, id).and_then(|slot| slot.leg.poll_output()) {
             match output {
-                LegOutput::Transmit { to, datagram, .. } => self.depart(now, id, to, datagram.into()),
+                LegOutput::Transmit { to, datagram, .. } => self.depart(now, id, to, datagram),
                 LegOutput::Packet(packet) => self.pass_on(now, &packet),
                 LegOutput::KeyframeWanted(stream) => self.tell(now, Input::KeyframeWanted { leg: id, stream }),
                 LegOutput::Estimate(rate) => self.tell(now, Input::Estimate { leg: id, rate }),
@@ -259,7 +260,7 @@ impl Serving {
         self.timers.set(id.0, due);
     }
 
-    fn depart(&mut self, now: Instant, id: LegId, to: SocketAddr, bytes: Vec<u8>) {
+    fn depart(&mut self, now: Instant, id: LegId, to: SocketAddr, bytes: Folded) {
         let core = slot(&mut self.legs, id).map_or(0, |slot| slot.core);
         match &mut self.service {
             None => self.departures.push_back((to, bytes)),

@@ -16,6 +16,7 @@ use crate::client::{Client, Datagram, Entry, Groups, Milestone, Order, Outbox, S
 use crate::clock::Instant;
 use crate::drive::acts::{Act, acts};
 use crate::drive::closed::{Closed, Move};
+use crate::media::Folded;
 use crate::metrics::Recorder;
 use crate::outcome::RunEvent;
 use crate::plan::Arrival;
@@ -284,15 +285,15 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+    fn deliver(&mut self, to: SocketAddr, bytes: Folded) {
         let Some((client, port)) = address::owner(to) else { return };
         let Some(leg) = self.ports.get(client as usize).and_then(|ports| ports.leg(port)) else { return };
         let told = self.story.as_ref().is_some_and(|story| story.is_of(client));
         let datagram = |one: &mut Client, now, shared: &Shared, sink: &mut Sink, bytes| {
-            one.handle_datagram(now, leg, now, address::SFU, Datagram::Given(bytes), shared, sink);
+            one.handle_datagram(now, leg, now, address::SFU, Datagram::Folded(bytes), shared, sink);
         };
         if told {
-            self.story.iter_mut().for_each(|story| story.arrived(self.now, &bytes));
+            self.story.iter_mut().for_each(|story| story.arrived(self.now, &bytes.clone().into_whole()));
             return self.tell(client, |client, now, shared, sink| {
                 datagram(client, now, shared, sink, bytes);
                 client.handle_batch_end(now, shared, sink);

@@ -71,7 +71,7 @@ impl Cipher {
         let payload_at = start + header_len;
         match self {
             Self::Modelled => {
-                let tag = modelled_tag(&buf[start..], [0; INDEX_LEN]);
+                let tag = modelled_tag(&buf[start..], [0; INDEX_LEN], 0);
                 buf.extend_from_slice(&tag);
             }
             Self::Gcm { key, salt } => seal_gcm(key, nonce(salt, ssrc, index), buf, start..payload_at, None),
@@ -83,12 +83,22 @@ impl Cipher {
         }
     }
 
+    /// Appends the tag of an RTP packet to what is there of it; the bytes that are left out add up to `left_out`.
+    ///
+    /// # Panics
+    /// Under any cipher that encrypts.
+    pub fn seal_folded(&self, buf: &mut Vec<u8>, left_out: u64) {
+        assert!(matches!(self, Self::Modelled), "nothing can be left out of what is encrypted");
+        let tag = modelled_tag(buf, [0; INDEX_LEN], left_out);
+        buf.extend_from_slice(&tag);
+    }
+
     /// Opens a sealed RTP packet in place; the plain payload's length. A packet that fails is left unspecified.
     pub fn open_rtp(&self, packet: &mut [u8], header_len: usize, ssrc: u32, index: u64) -> Result<usize, OpenError> {
         match self {
             Self::Modelled => {
                 let (plain, tag) = packet.split_last_chunk::<GCM_TAG_LEN>().ok_or(OpenError::TooShort)?;
-                verify(&modelled_tag(plain, [0; INDEX_LEN]), tag)?;
+                verify(&modelled_tag(plain, [0; INDEX_LEN], 0), tag)?;
                 plain.len().checked_sub(header_len).ok_or(OpenError::TooShort)
             }
             Self::Gcm { key, salt } => {
@@ -118,7 +128,7 @@ impl Cipher {
         let body_at = start + RTCP_CLEAR_LEN;
         match self {
             Self::Modelled => {
-                let tag = modelled_tag(&buf[start..], trailer);
+                let tag = modelled_tag(&buf[start..], trailer, 0);
                 buf.extend_from_slice(&tag);
                 buf.extend_from_slice(&trailer);
             }
@@ -156,7 +166,7 @@ impl Cipher {
             Self::Modelled => {
                 let (rest, _) = packet.split_last_chunk::<INDEX_LEN>().ok_or(OpenError::TooShort)?;
                 let (plain, tag) = rest.split_last_chunk::<GCM_TAG_LEN>().ok_or(OpenError::TooShort)?;
-                verify(&modelled_tag(plain, trailer), tag)?;
+                verify(&modelled_tag(plain, trailer, 0), tag)?;
                 Ok(plain.len())
             }
             Self::Gcm { key, salt } => {
@@ -236,10 +246,10 @@ fn sha1_tag(key: &hmac::Key, packet: &[u8], then: &[u8; 4]) -> [u8; SHA1_TAG_LEN
     *mac.sign().as_ref().first_chunk().expect("SHA-1 has 20 bytes")
 }
 
-/// The sum of a packet and of what follows its tag.
-fn modelled_tag(packet: &[u8], trailer: [u8; INDEX_LEN]) -> [u8; GCM_TAG_LEN] {
+/// The sum of a packet, of bytes of it that are left out, and of what follows its tag.
+fn modelled_tag(packet: &[u8], trailer: [u8; INDEX_LEN], left_out: u64) -> [u8; GCM_TAG_LEN] {
     let mut tag = [0x5A; GCM_TAG_LEN];
-    let sum = bytes::sum(packet).wrapping_add(u32::from_be_bytes(trailer).into());
+    let sum = (bytes::sum(packet) + left_out).wrapping_add(u32::from_be_bytes(trailer).into());
     tag[..8].copy_from_slice(&sum.to_le_bytes());
     tag
 }

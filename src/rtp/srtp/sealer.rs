@@ -61,6 +61,15 @@ impl Sealer {
         self.rtp.seal_rtp(buf, start, header_len, ssrc, sequence);
     }
 
+    /// Seals a plain RTP packet of a [modelled](super::Session::modelled) session from which bytes of payload are left out
+    /// that add up to `left_out`.
+    ///
+    /// # Panics
+    /// When the session encrypts anything.
+    pub fn seal_folded(&mut self, packet: &mut Vec<u8>, left_out: u64) {
+        self.rtp.seal_folded(packet, left_out);
+    }
+
     /// Seals a plain compound RTCP packet and appends tag, E bit and index, [`SrtpProfile::rtcp_overhead`] bytes.
     ///
     /// # Panics

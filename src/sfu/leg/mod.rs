@@ -5,6 +5,7 @@
 //! twice, and is what a simulated world runs. A [`Leg`] is either, as its [`Maker`] decides. It obeys the rooms'
 //! [`LegCommand`]s and hands out datagrams, packets and events; who gets a packet is the rooms' business.
 
+mod body;
 mod dtls;
 mod maker;
 mod nomination;
@@ -16,9 +17,10 @@ mod wall;
 use crate::clock::Instant;
 pub use crate::conference::LegKind;
 use crate::conference::{Credentials, TransportParameters};
+use crate::media::Folded;
 use crate::sfu::room::{LegCommand, LegSetup, Numbers, StreamId};
 use crate::units::Bitrate;
-use ::str0m::net::DatagramSend;
+pub use body::Body;
 pub use packet::{FrameNumbers, Packet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +36,7 @@ pub enum LegOutput {
         /// Where to.
         to: SocketAddr,
         /// The datagram.
-        datagram: DatagramSend,
+        datagram: Folded,
         /// What it carries.
         sent: Sent,
     },

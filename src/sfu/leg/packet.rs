@@ -1,15 +1,16 @@
 //! A packet of a published track as legs hand it on: opened, and without anything of the publisher's own transport.
 
+use super::body::{Body, Pieces};
 use super::wall;
 use crate::clock::Instant;
 use crate::conference::Codec;
 use crate::rtp::extension::dependency_descriptor::{self, Descriptor, SHORT_LEN, Structure};
+use crate::media::payload::Filler;
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::layer::Layer;
 use crate::rtp::{av1, h264, red, vp8, vp9};
 use crate::sfu::room::{Numbers, Offered, Picture, SenderClock, TrackId};
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// A packet of a published track, opened.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub struct Packet {
     /// When it arrived.
     pub arrival: Instant,
     /// What it carries, without padding; empty when it was all padding.
-    pub payload: Arc<[u8]>,
+    pub payload: Body,
     /// Loudness, where the publisher said it; goes on to subscribers.
     pub audio_level: Option<AudioLevel>,
     /// When it was captured, where the publisher said it; goes on to subscribers.
@@ -135,17 +136,19 @@ impl Packet {
     }
 
     /// What a subscriber gets of it, and under which payload type: redundant audio only where it takes that, as `red`.
-    pub(super) fn outward(&self, payload_type: u8, red: Option<u8>) -> (u8, Cow<'_, [u8]>) {
-        let Some(packet) = self.red.then(|| red::parse(&self.payload)).flatten() else {
-            return (payload_type, Cow::Borrowed(&self.payload));
+    pub(super) fn outward(&self, payload_type: u8, red: Option<u8>) -> (u8, Pieces<'_>) {
+        let (payload, filler) = self.payload.pieces();
+        let as_it_is = (Cow::Borrowed(payload), filler);
+        let Some(packet) = self.red.then(|| red::parse(payload)).flatten() else {
+            return (payload_type, as_it_is);
         };
         match red {
-            None => (payload_type, Cow::Borrowed(packet.primary.payload)),
-            Some(red) if packet.primary.payload_type == payload_type => (red, Cow::Borrowed(&self.payload)),
+            None => (payload_type, (Cow::Borrowed(packet.primary.payload), Filler::default())),
+            Some(red) if packet.primary.payload_type == payload_type => (red, as_it_is),
             Some(red) => {
-                let mut payload = self.payload.to_vec();
+                let mut payload = payload.to_vec();
                 red::renumber(&mut payload, payload_type);
-                (red, Cow::Owned(payload))
+                (red, (Cow::Owned(payload), Filler::default()))
             }
         }
     }

@@ -203,8 +203,10 @@ impl Leg {
         let captured = self.start + Duration::from_nanos(captured.as_nanos());
         let (payload_type, payload) = packet.outward(outgoing.payload_type, outgoing.red);
         let payload = match payload {
-            Cow::Borrowed(whole) if whole.len() == packet.payload.len() => renumbered(packet, numbers),
-            other => Arc::from(&*other),
+            (Cow::Borrowed(whole), filler) if whole.len() + filler.len() == packet.payload.len() => {
+                renumbered(packet, numbers)
+            }
+            (other, filler) => Arc::from([&*other, filler.bytes()].concat()),
         };
         let (sequence, rtp_time) = (numbers.sequence.into(), numbers.rtp_time);
         let write = RtpWrite::new(Pt::from(payload_type), sequence, rtp_time, captured, payload)
@@ -242,6 +244,7 @@ impl Leg {
                     let (to, datagram) = (transmit.destination, transmit.contents);
                     let to = self.nomination.handle_transmit(to, &datagram);
                     let sent = self.classify(&datagram);
+                    let datagram = Vec::from(datagram).into();
                     return Some(LegOutput::Transmit { to, datagram, sent });
                 }
                 Ok(Output::Event(event)) => {
@@ -339,7 +342,7 @@ impl Leg {
             structure,
             frame,
             clock: incoming.clock,
-            payload: rtp.payload,
+            payload: rtp.payload.into(),
         })))
     }
 
@@ -410,9 +413,9 @@ impl Leg {
 fn renumbered(packet: &Packet, numbers: Numbers) -> Arc<[u8]> {
     match numbers.picture {
         _ if numbers.empty => Arc::default(),
-        None => Arc::clone(&packet.payload),
+        None => packet.payload.whole(),
         Some(picture) => {
-            let mut payload = packet.payload.to_vec();
+            let mut payload = packet.payload.whole().to_vec();
             packet.renumber(&mut payload, picture);
             payload.into()
         }

@@ -1,5 +1,6 @@
 //! What a leg receives: streams of a publisher, opened, numbered, repaired, and reported on.
 
+use super::super::body::Body;
 use super::super::packet::{FrameReader, Packet};
 use super::super::wall::WallClock;
 use crate::clock::{Duration, Instant};
@@ -16,7 +17,6 @@ use crate::rtp::srtp::Session;
 use crate::rtp::twcc::FeedbackBuilder;
 use crate::sfu::room::{SenderClock, TrackId};
 use crate::units::Bitrate;
-use std::sync::Arc;
 
 /// How long arrivals are gathered for transport-wide feedback.
 const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
@@ -25,6 +25,8 @@ const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Receiving {
     extensions: ExtensionMap,
+    /// Payloads are kept without their filler.
+    folds: bool,
     streams: Vec<Incoming>,
     /// Whose packets a source's are, and whether they are retransmissions. Few: looked through, not hashed.
     sources: Vec<(u32, Place, bool)>,
@@ -59,10 +61,11 @@ struct Incoming {
 }
 
 impl Receiving {
-    /// Nothing is expected yet.
-    pub fn new(extensions: ExtensionMap) -> Self {
+    /// Nothing is expected yet. `folds`: all that comes is throng's own media, whose filler need not be kept.
+    pub fn new(extensions: ExtensionMap, folds: bool) -> Self {
         Self {
             extensions,
+            folds,
             streams: Vec::new(),
             sources: Vec::new(),
             feedback: FeedbackBuilder::new(),
@@ -169,6 +172,7 @@ impl Receiving {
             (incoming.take_original(now, &header, opened.sequence, payload.is_empty())?, payload)
         };
         let frame = incoming.reader.read(payload, header.marker, values.dependency_descriptor);
+        let red = !is_rtx && incoming.codec.red_payload_type == Some(header.payload_type);
         Some(Packet {
             track: place.0,
             codec: incoming.codec.codec,
@@ -177,13 +181,13 @@ impl Receiving {
             marker: header.marker,
             rtp_time: header.rtp_time,
             arrival: now,
-            payload: Arc::from(payload),
+            payload: if self.folds && !red { Body::folded(payload) } else { Body::from(payload) },
             audio_level: values.audio_level,
             capture_time: values.abs_capture_time,
             descriptor: values.dependency_descriptor.map(Box::from),
-            red: !is_rtx && incoming.codec.red_payload_type == Some(header.payload_type),
             structure: incoming.reader.structure(),
             frame,
+            red,
             clock: incoming.clock,
         })
     }

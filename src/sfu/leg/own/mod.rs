@@ -111,7 +111,7 @@ impl Leg {
             transport,
             srtp: None,
             origin: maker.origin,
-            receiving: Receiving::new(extension_map(&setup.extensions)),
+            receiving: Receiving::new(extension_map(&setup.extensions), matches!(maker.transports, Factory::Modelled)),
             sending: Sending::default(),
             estimator: setup.estimates.then(|| Box::new(Estimator::new())),
             rtt: RoundTrip::default(),
@@ -191,7 +191,7 @@ impl Leg {
             estimator.handle_sent(now, datagram.len());
         }
         let sent = Sent::Media { stream, sequence: numbers.sequence as u16 };
-        self.outputs.push_back(LegOutput::Transmit { to, datagram: datagram.into(), sent });
+        self.outputs.push_back(LegOutput::Transmit { to, datagram, sent });
     }
 
     /// Whether [`Self::write`] changes nothing but what is polled: no estimator is told of it.
@@ -245,7 +245,7 @@ impl Leg {
             };
             estimator.handle_padding(at, padding.datagram.len(), cluster);
             let sent = Sent::Padding { ssrc: padding.ssrc, sequence: padding.sequence };
-            self.outputs.push_back(LegOutput::Transmit { to, datagram: padding.datagram.into(), sent });
+            self.outputs.push_back(LegOutput::Transmit { to, datagram: padding.datagram, sent });
         }
         self.outputs.extend(estimator.poll_estimate().map(LegOutput::Estimate));
     }

@@ -5,6 +5,8 @@ use super::cache::Cache;
 use super::extension_map;
 use crate::clock::{Duration, Instant};
 use crate::conference::ReceiveParameters;
+use crate::media::Folded;
+use crate::media::payload::Filler;
 use crate::rtp::extension::{AbsSendTime, ExtensionKind, ExtensionMap, Extensions};
 use crate::rtp::header::{FIXED_LEN, Header, write_header};
 use crate::rtp::ntp::Ntp;
@@ -64,7 +66,7 @@ struct Rtx {
 /// A packet sent again.
 #[derive(Debug)]
 pub(super) struct Resent {
-    pub datagram: Vec<u8>,
+    pub datagram: Folded,
     pub ssrc: u32,
     pub sequence: u16,
 }
@@ -162,7 +164,7 @@ impl Outgoing {
         srtp: &mut Session,
         (numbers, number): (Numbers, Option<u16>),
         packet: &Arc<Packet>,
-    ) -> Vec<u8> {
+    ) -> Folded {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(packet.payload.len() as u32);
         if self.clock.is_none_or(|(newest, _)| self.is_newer(numbers.rtp_time, newest)) {
@@ -190,13 +192,9 @@ impl Outgoing {
         round_trip: Option<Duration>,
         sequence: u16,
     ) -> Option<Resent> {
-        let cached = self.cache.find(now, sequence)?;
         // Three quarters of it, so that an error of its measure does not refuse who asks exactly once a round trip.
         let apart = round_trip.map_or(RESEND_AFTER, |trip| (trip * 3 / 4).max(RESEND_AFTER));
-        if !cached.is_due_again(now, apart) {
-            return None;
-        }
-        let (packet, numbers) = (Arc::clone(&cached.packet), cached.numbers());
+        let (packet, numbers) = self.cache.again(now, apart, sequence)?;
         let rtx = self.rtx.as_mut()?;
         let source = (rtx.ssrc, rtx.payload_type, rtx.sequence);
         rtx.sequence += 1;
@@ -223,7 +221,7 @@ impl Outgoing {
         bytes.resize(bytes.len() + PADDING - 1, 0);
         bytes.push(PADDING as u8);
         srtp.tx.seal_rtp(&mut bytes, sequence);
-        Some(Resent { datagram: bytes, ssrc, sequence: sequence as u16 })
+        Some(Resent { datagram: bytes.into(), ssrc, sequence: sequence as u16 })
     }
 
     fn datagram(
@@ -233,11 +231,13 @@ impl Outgoing {
         (ssrc, payload_type, sequence): (u32, u8, u64),
         (packet, numbers): (&Packet, Numbers),
         again: bool,
-    ) -> Vec<u8> {
-        let (media, payload) = packet.outward(self.payload_type, self.red);
+    ) -> Folded {
+        let (media, (payload, filler)) = packet.outward(self.payload_type, self.red);
+        let (filler, written) =
+            if numbers.keeps_payload() { (filler, Filler::default()) } else { (Filler::default(), filler) };
         let payload_type = if !again { media } else { payload_type };
         let mid = (!self.acknowledged && !self.mid.is_empty()).then_some(self.mid.as_str());
-        let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + payload.len() + srtp.profile().rtp_overhead();
+        let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + payload.len() + written.len() + srtp.profile().rtp_overhead();
         let mut scratch = Vec::new();
         let descriptor = packet.described(numbers, &mut scratch);
         let described = descriptor.map_or(0, |value| value.len() + 2);
@@ -265,12 +265,18 @@ impl Outgoing {
         let start = bytes.len();
         if !numbers.empty {
             bytes.extend_from_slice(&payload);
+            bytes.extend_from_slice(written.bytes());
         }
         if let Some(picture) = numbers.picture {
             packet.renumber(&mut bytes[start..], picture);
         }
-        srtp.tx.seal_rtp(&mut bytes, sequence);
-        bytes
+        if filler.is_empty() {
+            srtp.tx.seal_rtp(&mut bytes, sequence);
+            return bytes.into();
+        }
+        let at = bytes.len();
+        srtp.tx.seal_folded(&mut bytes, filler.sum());
+        Folded::new(bytes, at, filler)
     }
 
     /// The subscriber reported on this stream.

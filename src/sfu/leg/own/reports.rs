@@ -98,7 +98,7 @@ impl Leg {
                 estimator.handle_sent(now, resent.datagram.len());
             }
             let sent = Sent::Retransmission { ssrc: resent.ssrc, sequence: resent.sequence };
-            self.outputs.push_back(LegOutput::Transmit { to, datagram: resent.datagram.into(), sent });
+            self.outputs.push_back(LegOutput::Transmit { to, datagram: resent.datagram, sent });
         }
     }
 

@@ -164,7 +164,7 @@ fn no_two_datagrams_are_sealed_alike() {
                 leg.write(pair.now, STREAM, packet.under(1_000 + sequence), &packet);
                 while let Some(output) = leg.poll_output() {
                     if let LegOutput::Transmit { datagram, sent: Sent::Media { .. }, .. } = output {
-                        let twice = sealed.insert((SSRC, 1_000 + sequence), datagram.to_vec());
+                        let twice = sealed.insert((SSRC, 1_000 + sequence), datagram.into_whole());
                         assert!(twice.is_none());
                     }
                 }

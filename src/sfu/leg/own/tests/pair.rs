@@ -249,10 +249,11 @@ impl Peer {
                 LegOutput::Transmit { to, datagram, sent } => {
                     self.sent_to.push(to);
                     self.sent.push(sent);
+                    let datagram = datagram.into_whole();
                     if !(self.lost_down)(&datagram) {
                         let busy = self.down_rate.map_or(0, |rate| (datagram.len() as u64 + 28) * 8_000_000_000 / rate);
                         self.down_free = self.down_free.max(now) + Duration::from_nanos(busy);
-                        self.down.push_back((self.down_free + DELAY, datagram.into()));
+                        self.down.push_back((self.down_free + DELAY, datagram));
                     }
                 }
                 LegOutput::Packet(packet) => self.packets.push(packet),
