@@ -117,8 +117,8 @@ impl Member {
         }
         while let Some(output) = self.leg.poll_output() {
             match output {
-                LegOutput::Transmit { datagram, .. } if matches!(Kind::of(&datagram), Kind::Stun | Kind::Dtls) => {
-                    self.transport.handle_datagram(now, server, &datagram);
+                LegOutput::Transmit { datagram, .. } if matches!(Kind::of(datagram.beginning()), Kind::Stun | Kind::Dtls) => {
+                    self.transport.handle_datagram(now, server, &datagram.into_whole());
                 }
                 LegOutput::Connected => self.connected = true,
                 LegOutput::Closed => panic!("a leg was lost"),

@@ -93,7 +93,7 @@ fn connected() -> (Leg, SocketAddr, Instant) {
                 break;
             }
             up.iter().for_each(|bytes| leg.handle_datagram(now, address, bytes));
-            down.iter().for_each(|bytes| transport.handle_datagram(now, server, bytes));
+            down.into_iter().for_each(|datagram| transport.handle_datagram(now, server, &datagram.into_whole()));
         }
     }
     panic!("a modelled participant connects within two seconds");

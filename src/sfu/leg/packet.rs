@@ -4,13 +4,14 @@ use super::body::{Body, Pieces};
 use super::wall;
 use crate::clock::Instant;
 use crate::conference::Codec;
-use crate::rtp::extension::dependency_descriptor::{self, Descriptor, SHORT_LEN, Structure};
 use crate::media::payload::Filler;
+use crate::rtp::extension::dependency_descriptor::{self, Descriptor, SHORT_LEN, Structure};
 use crate::rtp::extension::{AbsCaptureTime, AudioLevel};
 use crate::rtp::layer::Layer;
 use crate::rtp::{av1, h264, red, vp8, vp9};
 use crate::sfu::room::{Numbers, Offered, Picture, SenderClock, TrackId};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A packet of a published track, opened.
 #[derive(Clone, Debug)]

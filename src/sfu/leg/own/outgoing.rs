@@ -237,7 +237,8 @@ impl Outgoing {
             if numbers.keeps_payload() { (filler, Filler::default()) } else { (Filler::default(), filler) };
         let payload_type = if !again { media } else { payload_type };
         let mid = (!self.acknowledged && !self.mid.is_empty()).then_some(self.mid.as_str());
-        let room = FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + payload.len() + written.len() + srtp.profile().rtp_overhead();
+        let room =
+            FIXED_LEN + EXTENSIONS_LEN + rtx::OVERHEAD + payload.len() + written.len() + srtp.profile().rtp_overhead();
         let mut scratch = Vec::new();
         let descriptor = packet.described(numbers, &mut scratch);
         let described = descriptor.map_or(0, |value| value.len() + 2);
