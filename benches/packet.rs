@@ -16,7 +16,7 @@ use std::time::Duration as Wall;
 use throng::clock::{Duration, Instant};
 use throng::conference::{Codec, Feedback};
 use throng::media::scalability::Scalability;
-use throng::media::source::{FrameModel, MediaPlan, RateControl, Sending, Source, VideoSource};
+use throng::media::source::{FrameModel, MediaPlan, RateControl, Source, VideoSource};
 use throng::media::{Encoder, Frame, Identity};
 use throng::metrics::Recorder;
 use throng::metrics::catalog::Metric;
@@ -123,7 +123,7 @@ fn camera() -> MediaPlan {
         name: "cam".into(),
         codec: Codec::Vp8,
         bitrate: Bitrate::from_kbps(2_500),
-        sending: Sending::default(),
+        sending: Default::default(),
         source,
     }
 }

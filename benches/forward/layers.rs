@@ -117,7 +117,9 @@ impl Member {
         }
         while let Some(output) = self.leg.poll_output() {
             match output {
-                LegOutput::Transmit { datagram, .. } if matches!(Kind::of(datagram.beginning()), Kind::Stun | Kind::Dtls) => {
+                LegOutput::Transmit { datagram, .. }
+                    if matches!(Kind::of(datagram.beginning()), Kind::Stun | Kind::Dtls) =>
+                {
                     self.transport.handle_datagram(now, server, &datagram.into_whole());
                 }
                 LegOutput::Connected => self.connected = true,

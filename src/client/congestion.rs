@@ -179,7 +179,8 @@ impl Leg {
     pub(super) fn set_targets(&mut self, now: Instant) {
         let Some(congestion) = &mut self.congestion else { return };
         let Scratch { mut takers, mut bounds, mut shares } = std::mem::take(&mut congestion.scratch);
-        (takers.clear(), bounds.clear());
+        takers.clear();
+        bounds.clear();
         let (publications, limits) = (&self.publications, &congestion.limits);
         let limited = |index: usize| {
             let (least, most) = publications[index].bounds()?;

@@ -261,7 +261,11 @@ impl Session {
 
     /// Sends what transports and feedback have gathered; true when a transport had anything.
     fn send(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
-        self.legs.iter_mut().fold(false, |moved, leg| leg.send(turn, network) || moved)
+        let mut moved = false;
+        for leg in &mut self.legs {
+            moved |= leg.send(turn, network);
+        }
+        moved
     }
 
     fn drain_links(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {

@@ -249,7 +249,17 @@ fn every_file_in_scenarios_resolves() {
     }
     names.sort();
     let plain = ["access", "churn", "clips", "codecs", "faults", "layers", "lossy", "meeting", "quickstart"];
-    let rest = ["rfc8867-5.1", "rfc8867-5.2", "rfc8867-5.3", "rfc8867-5.4", "simulcast", "svc", "thousand", "whip"];
+    let rest = [
+        "rfc8867-5.1",
+        "rfc8867-5.2",
+        "rfc8867-5.3",
+        "rfc8867-5.4",
+        "simulcast",
+        "svc",
+        "ten-thousand",
+        "thousand",
+        "whip",
+    ];
     assert_eq!(names, [&plain[..], &rest[..]].concat());
 }
 
