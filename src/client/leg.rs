@@ -4,6 +4,7 @@
 //! share its two links.
 
 use super::congestion::Congestion;
+use super::data::Data;
 use super::item::Class;
 use super::leg_receive::Received;
 use super::sink::Order;
@@ -110,6 +111,8 @@ pub(super) struct Leg {
     pub word: Word,
     /// Congestion control of what is published, where the scenario asks for it and the SFU gives feedback.
     pub congestion: Option<Box<Congestion>>,
+    /// Data channels, where there are any.
+    pub data: Option<Box<Data>>,
     /// Retransmissions on their way out.
     pub resends: Vec<Outgoing>,
     /// Transport-wide feedback on its way out, one compound each.
@@ -168,6 +171,7 @@ impl Leg {
             restarts: 0,
             word: Word::default(),
             congestion: None,
+            data: None,
             resends: Vec::new(),
             arrivals: Vec::new(),
             by_ssrc: FxHashMap::default(),
@@ -218,7 +222,8 @@ impl Leg {
         let reports = self.publications.iter().map(Publication::report_due).min();
         let received = self.received.poll_timeout();
         let paced = self.congestion.as_ref().and_then(|congestion| congestion.poll_timeout());
-        let dues = [self.control_due, frames, reports, received, self.next_feedback, self.next_report, paced];
+        let message = self.message_due();
+        let dues = [self.control_due, frames, reports, received, self.next_feedback, self.next_report, paced, message];
         dues.into_iter().flatten().min()
     }
 
@@ -332,6 +337,7 @@ impl Leg {
                 self.events.push(LegEvent::Joined(roster));
                 self.tell_muted(turn, send.iter().map(|one| one.media.clone()).collect());
                 self.accepted = send;
+                self.offer_channels(turn);
                 if !receive.is_empty() {
                     self.events.push(LegEvent::Subscribed(receive));
                 }
@@ -348,6 +354,9 @@ impl Leg {
             Event::Speakers(speakers) => self.events.push(LegEvent::Speakers(speakers)),
             Event::Subscribed(streams) => self.events.push(LegEvent::Subscribed(streams)),
             Event::Unsubscribed(tracks) => self.events.push(LegEvent::Unsubscribed(tracks)),
+            Event::ChannelAccepted(media) => self.handle_channel_accepted(turn, &media),
+            Event::Channels(published) => self.handle_channels(turn, published),
+            Event::ChannelsReceived(channels) => self.handle_channels_received(turn, channels),
             Event::NotYetLive => self.events.push(LegEvent::NotYetLive),
             Event::Failed { cause, detail } => self.events.push(LegEvent::Failed(cause, detail)),
             Event::Ended => self.ended = true,
@@ -397,6 +406,7 @@ impl Leg {
                 self.events.push(LegEvent::Keys);
             }
             transport::Event::Restarted => self.restarts += 1,
+            transport::Event::ChannelOpen(id) => self.handle_channel_open(turn, id),
             transport::Event::Failed(cause, detail) => self.events.push(LegEvent::Failed(cause, detail)),
             transport::Event::Closed => {
                 self.events

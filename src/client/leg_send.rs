@@ -258,6 +258,9 @@ impl Leg {
                 if let Some(transport) = &mut self.transport {
                     transport.handle_datagram(turn.now, source, bytes);
                 }
+                if self.data.is_some() {
+                    self.take_messages(turn, times.0);
+                }
             }
             Kind::Rtp => {
                 let Some(srtp) = &mut self.srtp else { return };
@@ -414,6 +417,7 @@ impl Leg {
         }
         self.stirred = true;
         self.received.finish(turn);
+        self.finish_channels(turn);
         self.finish_congestion(turn);
         if self.srtp.is_some() && !turn.barrier.silent {
             let mut bytes = Vec::new();

@@ -8,6 +8,7 @@ mod captured;
 mod comeback;
 mod congestion;
 mod damage;
+mod data;
 mod disturbed;
 mod doing;
 mod fate;

@@ -200,6 +200,7 @@ impl Session {
         for leg in &mut self.legs {
             leg.handle_timeout(turn);
             if !leg.has_left {
+                leg.send_messages(turn);
                 leg.report_sent(turn, network);
                 leg.handle_congestion_timeout(turn, network);
                 leg.handle_feedback_timeout(turn);
@@ -336,6 +337,7 @@ impl Session {
             LegEvent::Left(participant) => {
                 self.chooser.handle_left(&participant);
                 self.end_tracks(turn, index, |track| track.participant == participant);
+                self.legs[index].end_channels(turn, &participant);
             }
             LegEvent::Unpublished(track) => {
                 self.chooser.handle_unpublished(&track);

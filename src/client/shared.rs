@@ -31,6 +31,8 @@ pub struct Shared {
     participants: FxHashMap<String, u32>,
     /// Index of a media by name.
     media: FxHashMap<String, u16>,
+    /// Index of a data channel by name.
+    channels: FxHashMap<String, u16>,
 }
 
 impl Shared {
@@ -39,7 +41,9 @@ impl Shared {
     pub fn new(plan: Arc<Plan>, transports: Factory, ntp_origin: Ntp, base_url: String, i_own_target: bool) -> Self {
         let participants = plan.participants.iter().map(|p| (p.name.clone(), p.index)).collect();
         let media = plan.media.iter().zip(0u16..).map(|(m, index)| (m.name.clone(), index)).collect();
-        Self { plan, transports, ntp_origin, base_url, i_own_target, dumped: BTreeSet::new(), participants, media }
+        let channels = plan.channels.iter().zip(0u16..).map(|(channel, index)| (channel.name.clone(), index)).collect();
+        let dumped = BTreeSet::new();
+        Self { plan, transports, ntp_origin, base_url, i_own_target, dumped, participants, media, channels }
     }
 
     /// The same with what these participants receive written.
@@ -65,6 +69,12 @@ impl Shared {
     #[must_use]
     pub fn media_named(&self, name: &str) -> Option<u16> {
         self.media.get(name).copied()
+    }
+
+    /// Index of the data channel called `name`.
+    #[must_use]
+    pub fn channel_named(&self, name: &str) -> Option<u16> {
+        self.channels.get(name).copied()
     }
 
     /// The one media of a kind that a participant publishes; `None` when there are several, or none.

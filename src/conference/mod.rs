@@ -2,6 +2,7 @@
 //!
 //! It holds data only (what is shared, and how it is numbered), no behaviour and no SDP: adapters that speak SDP translate it in `sdp`.
 
+pub mod channel;
 #[cfg(test)]
 mod defect;
 pub mod failure;
@@ -12,6 +13,7 @@ pub mod transport;
 
 #[cfg(test)]
 pub use defect::Defect;
+pub use channel::{ChannelParameters, ReceiveChannel, Reliability, SendChannel};
 pub use failure::{Cause, Phase};
 pub use media::{Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendLayer, SendParameters, TrackName};
 pub use transport::{Credentials, LegKind, Setup, TransportParameters};

@@ -4,13 +4,14 @@
 //! the roster. Subscriptions are asked for by track name and answered with the streams that will carry them. Both
 //! `signalling::room` and `sfu` read this file; it is the whole contract between them.
 
+use super::channel::{ReceiveChannel, SendChannel};
 use super::media::{ReceiveParameters, SendParameters, TrackName};
 use super::transport::{Credentials, TransportParameters};
 use super::{Codec, MediaKind};
 use serde::{Deserialize, Serialize};
 
 /// The version of these messages, sent in `join` and refused when it differs. 2 brought `restart`, 3 `speakers`, VP9, AV1,
-/// RED and simulcast layers, 4 the choice of a layer within one stream.
+/// RED and simulcast layers, 4 the choice of a layer within one stream, and data channels.
 pub const PROTOCOL_VERSION: u32 = 4;
 
 /// What a participant says.
@@ -68,6 +69,16 @@ pub enum ClientMessage {
     Restart {
         /// The participant's new credentials.
         credentials: Credentials,
+    },
+    /// Publish a data channel; answered by `channel_accepted`. SCTP begins then, and the participant sends its INIT.
+    OpenChannel {
+        /// The channel; its stream id is even.
+        channel: SendChannel,
+    },
+    /// Receive the messages of these data channels; answered by `channels_received`.
+    ReceiveChannels {
+        /// Channels of others, by name.
+        channels: Vec<TrackName>,
     },
     /// Leave the room.
     Leave,
@@ -161,6 +172,22 @@ pub enum ServerMessage {
     Unsubscribed {
         /// The tracks.
         tracks: Vec<TrackName>,
+    },
+    /// The answer to `open_channel`: the channel may be opened, and messages sent.
+    ChannelAccepted {
+        /// The media's name.
+        media: String,
+    },
+    /// Others publish these data channels: said after `joined`, and whenever there is another. They last as long as their
+    /// publisher stays.
+    Channels {
+        /// Whose, by name.
+        published: Vec<TrackName>,
+    },
+    /// The answer to `receive_channels`: what will carry the messages. A channel that is gone is left out.
+    ChannelsReceived {
+        /// Their stream ids are odd.
+        channels: Vec<ReceiveChannel>,
     },
     /// The answer to `restart`: checks go on under the new credentials of both.
     Restarted {

@@ -60,7 +60,7 @@ pub(in crate::drive) struct Progress {
 
 impl Progress {
     pub fn new(plan: &Plan, target: String) -> Self {
-        let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media.len());
+        let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media_names().count());
         let run = &plan.run;
         Self {
             recorder: Recorder::new(populations, networks, media, plan.output.interval),
@@ -265,7 +265,7 @@ impl Progress {
             self.recorder.count(Metric::ArrivalsDropped, key, shared.plan.arrivals_dropped);
         }
         let plan = &shared.plan;
-        let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media.len());
+        let (populations, networks, media) = (plan.populations.len(), plan.networks.len(), plan.media_names().count());
         let fresh = Recorder::new(populations, networks, media, self.interval);
         std::mem::replace(&mut self.recorder, fresh).finish()
     }

@@ -1,6 +1,7 @@
 //! What publishers send: an encoder model, its frames, and the stamp that each of them carries.
 
 mod audio;
+pub mod channel;
 pub mod clip;
 pub mod conversation;
 mod described;

@@ -26,7 +26,7 @@ impl Names {
         Self {
             populations: plan.populations.iter().map(|population| population.name.clone()).collect(),
             networks: plan.networks.iter().map(|network| network.name.clone()).collect(),
-            media: plan.media.iter().map(|media| media.name.clone()).collect(),
+            media: plan.media_names().map(str::to_owned).collect(),
             faults: plan.faults.iter().map(|fault| fault.name.clone()).collect(),
             spells: plan.spells.clone(),
         }

@@ -264,6 +264,7 @@ mod tests {
         use crate::scenario::subscribe::LayerWish;
         let parse = |text: &str| Selection::parse(text).expect("a selection");
         let subscribe = Subscribe {
+            data: Selection::All,
             audio: parse(audio),
             video: parse(video),
             layer: LayerWish::Always(crate::conference::protocol::LayerChoice::Auto),

@@ -27,6 +27,7 @@ mod timeline;
 
 use crate::clock::{Duration, Instant};
 use crate::conference::protocol::LayerChoice;
+pub use crate::media::channel::ChannelPlan;
 pub use crate::media::{MediaPlan, Seat};
 pub use crate::scenario::arrivals::{Concurrency, ConcurrencyPoint};
 pub use crate::scenario::population::Reconnect;
@@ -67,6 +68,8 @@ pub struct Plan {
     pub groups: Vec<LinkGroupPlan>,
     /// In the file's order of names.
     pub media: Vec<MediaPlan>,
+    /// Data channels, in the file's order of names.
+    pub channels: Vec<ChannelPlan>,
     /// Rooms with their participants.
     pub rooms: Vec<RoomPlan>,
     /// By index.
@@ -86,6 +89,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The names that samples' indices of media stand for: tracks, then data channels.
+    pub fn media_names(&self) -> impl Iterator<Item = &str> {
+        let tracks = self.media.iter().map(|media| media.name.as_str());
+        tracks.chain(self.channels.iter().map(|channel| channel.name.as_str()))
+    }
+
+    /// The index under which samples of a data channel are kept.
+    #[must_use]
+    pub fn channel_media(&self, channel: u16) -> u16 {
+        self.media.len() as u16 + channel
+    }
+
     /// What the scenario says and this run makes no use of, a sentence each.
     #[must_use]
     pub fn unused(&self) -> Vec<String> {
@@ -151,6 +166,8 @@ pub struct ParticipantPlan {
     pub sessions: Vec<SessionPlan>,
     /// Indices of the media that it publishes.
     pub publish: Vec<u16>,
+    /// Indices of the data channels that it publishes.
+    pub channels: Vec<u16>,
     /// What it asks for.
     pub subscribe: Subscribe,
     /// In which layer, until it does something else.

@@ -89,6 +89,7 @@ impl Plan {
             idle_networks: idle_networks(scenario),
             groups: Vec::new(),
             media: scenario.media.clone(),
+            channels: scenario.channels.clone(),
             rooms: rooms(scenario, run_id),
             participants: Vec::new(),
             arrivals_dropped: casts.iter().map(|cast| cast.dropped).sum(),
@@ -122,6 +123,7 @@ impl Plan {
         for (p, (population, cast)) in scenario.populations.iter().zip(casts).enumerate() {
             let homes = networks.homes(population, cast.arrivals.len() as u32, root);
             let publish: Vec<u16> = population.publish.iter().filter_map(|name| self.media_index(name)).collect();
+            let channels: Vec<u16> = population.publish.iter().filter_map(|name| self.channel_index(name)).collect();
             for (i, arrival) in cast.arrivals.iter().enumerate() {
                 let index = self.participants.len() as u32;
                 let name = format!("{}-{}", population.name, i + 1);
@@ -139,6 +141,7 @@ impl Plan {
                     sessions: sessions::draw(&population.session, earliest, end, seed),
                     publish: publish.clone(),
                     layer: actions::wishes(population.subscribe.layer, end, seed)[0].1,
+                    channels: channels.clone(),
                     subscribe: population.subscribe.clone(),
                     seat: None,
                     actions: Vec::new(),
@@ -172,6 +175,10 @@ impl Plan {
 
     fn media_index(&self, name: &str) -> Option<u16> {
         self.media.iter().position(|media| media.name == name).map(|index| index as u16)
+    }
+
+    fn channel_index(&self, name: &str) -> Option<u16> {
+        self.channels.iter().position(|channel| channel.name == name).map(|index| index as u16)
     }
 
     /// `where = { room = "3" }` becomes the room's whole name.

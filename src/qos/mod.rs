@@ -11,6 +11,7 @@ pub mod integrity;
 pub mod jitter;
 pub mod join;
 pub mod keyframe;
+pub mod messages;
 pub mod mos;
 pub mod nack;
 pub mod references;

@@ -250,6 +250,10 @@ pub(crate) fn check_layer(scenario: &Scenario, layer: LayerChoice, key: &str, re
 fn check_media(scenario: &Scenario, population: &Population, action: &Action, report: &Report<'_>) {
     let Some(name) = action.kind.media() else { return };
     let key = format!("{}.media", action.path);
+    if scenario.channels.iter().any(|channel| channel.name == name) {
+        let message = format!("`{name}` is a data channel, which stays as long as its publisher");
+        return report.fail(&key, message, "write a media of sound or pictures");
+    }
     let Some(media) = scenario.media.iter().find(|media| media.name == name) else {
         let known = scenario.media.iter().map(|media| media.name.as_str());
         return report.fail(&key, format!("there is no media `{name}`"), instead(name, known));

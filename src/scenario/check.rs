@@ -106,8 +106,14 @@ fn is_str0m(leg: LegKind, report: &Report<'_>) -> bool {
 fn check_publish(scenario: &Scenario, population: &Population, report: &Report<'_>) {
     let key = |index: usize| format!("{}.publish[{index}]", population.path);
     for (index, name) in population.publish.iter().enumerate() {
-        if !scenario.media.iter().any(|media| media.name == *name) {
-            let known: Vec<&str> = scenario.media.iter().map(|media| media.name.as_str()).collect();
+        if scenario.channels.iter().any(|channel| channel.name == *name) {
+            if matches!(scenario.target.adapter, AdapterPlan::WhipWhep(_)) {
+                let help = "take it out, or write adapter = \"reference\"";
+                report.fail(&key(index), format!("WHIP has no data channels, and `{name}` is one"), help);
+            }
+        } else if !scenario.media.iter().any(|media| media.name == *name) {
+            let tracks = scenario.media.iter().map(|media| media.name.as_str());
+            let known: Vec<&str> = tracks.chain(scenario.channels.iter().map(|one| one.name.as_str())).collect();
             let help = if known.is_empty() { format!("write `[media.{name}]`") } else { instead(name, known) };
             report.fail(&key(index), format!("there is no media `{name}`"), help);
         }
@@ -261,7 +267,12 @@ fn check_thresholds(scenario: &Scenario, thresholds: &[(String, ThresholdPlan)],
     let values = LabelValues {
         populations: scenario.populations.iter().map(|population| population.name.as_str()).collect(),
         networks: used.iter().map(String::as_str).collect(),
-        media: scenario.media.iter().map(|media| media.name.as_str()).collect(),
+        media: scenario
+            .media
+            .iter()
+            .map(|media| media.name.as_str())
+            .chain(scenario.channels.iter().map(|channel| channel.name.as_str()))
+            .collect(),
         codecs: codecs.into_iter().collect(),
         rooms: scenario.rooms.count,
         faults: scenario

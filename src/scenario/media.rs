@@ -3,6 +3,7 @@
 //! Read straight into [`MediaPlan`]s. What an encoder could not do (a packet too small for its stamp) is refused here.
 
 pub(crate) mod clip;
+mod data;
 
 use super::Files;
 use super::document::Table;
@@ -11,6 +12,7 @@ use super::section::{Section, Shape};
 use crate::clock::Duration;
 use crate::conference::{Codec, MediaKind};
 use crate::dist::Dist;
+use crate::media::channel::ChannelPlan;
 use crate::media::scalability::Scalability;
 use crate::media::source::{AudioSource, FrameModel, MediaPlan, RateControl, Sending, Source, Talk, VideoSource};
 use crate::rtp::red;
@@ -50,6 +52,11 @@ pub(crate) static FILE: Shape = Shape {
     keys: &["kind", "codec", "file", "size", "fps", "layers", "dependency_descriptor", "encode_delay"],
     refused: &[],
 };
+pub(crate) static DATA: Shape = Shape {
+    name: "Media.data",
+    keys: &["kind", "message", "rate", "ordered", "max_retransmits", "max_lifetime"],
+    refused: &[],
+};
 pub(crate) static NEITHER: Shape = Shape {
     name: "",
     keys: &[
@@ -74,6 +81,11 @@ pub(crate) static NEITHER: Shape = Shape {
         "file",
         "encode_delay",
         "numbers",
+        "message",
+        "rate",
+        "ordered",
+        "max_retransmits",
+        "max_lifetime",
     ],
     refused: &[],
 };
@@ -81,10 +93,22 @@ pub(crate) static TALK: Shape = Shape { name: "Talk.on-off", keys: &["model", "o
 pub(crate) static FRAME_MODEL: Shape =
     Shape { name: "FrameModel.rfc8593", keys: &["kind", "noise", "key_ratio"], refused: &[] };
 
-/// Reads `[media.*]`, in the file's order.
-pub(crate) fn read(root: &Section<'_>, files: Files<'_>) -> Vec<MediaPlan> {
-    let sections = root.named("media", shape_of);
-    sections.into_iter().filter_map(|(name, section)| read_one(name, &section, files)).collect()
+/// Reads `[media.*]`, in the file's order: tracks, and data channels.
+pub(crate) fn read(root: &Section<'_>, files: Files<'_>) -> (Vec<MediaPlan>, Vec<ChannelPlan>) {
+    let (mut tracks, mut channels) = (Vec::new(), Vec::new());
+    for (name, section) in root.named("media", shape_of) {
+        match read_one(name, &section, files) {
+            One::Track(track) => tracks.push(track),
+            One::Channel(channel) => channels.push(channel),
+        }
+    }
+    (tracks, channels)
+}
+
+/// What a table is.
+enum One {
+    Track(MediaPlan),
+    Channel(ChannelPlan),
 }
 
 fn shape_of(table: &Table) -> &'static Shape {
@@ -93,6 +117,7 @@ fn shape_of(table: &Table) -> &'static Shape {
         Some(super::document::Value::Text(kind)) if kind == "audio" => &AUDIO,
         Some(super::document::Value::Text(kind)) if kind == "video" => &VIDEO,
         Some(super::document::Value::Text(kind)) if kind == "file" => &FILE,
+        Some(super::document::Value::Text(kind)) if kind == "data" => &DATA,
         _ => &NEITHER,
     }
 }
@@ -103,21 +128,22 @@ enum Kind {
     Audio,
     Video,
     File,
+    Data,
 }
 
-fn read_one(name: String, section: &Section<'_>, files: Files<'_>) -> Option<MediaPlan> {
-    section.missing("kind", "write kind = \"audio\", kind = \"video\" or kind = \"file\"");
-    let later = [("data", "data channels are not built yet")];
-    let kinds = [("audio", Kind::Audio), ("video", Kind::Video), ("file", Kind::File)];
-    let kind = section.choice("kind", &kinds, &later);
+fn read_one(name: String, section: &Section<'_>, files: Files<'_>) -> One {
+    section.missing("kind", "write kind = \"audio\", kind = \"video\", kind = \"file\" or kind = \"data\"");
+    let kinds = [("audio", Kind::Audio), ("video", Kind::Video), ("file", Kind::File), ("data", Kind::Data)];
+    let kind = section.choice("kind", &kinds, &[]);
     let plan = match kind {
+        Some(Kind::Data) => return One::Channel(data::read(name, section)),
         Some(Kind::Audio) => read_audio(name, section),
         Some(Kind::Video) => read_video(name, section),
         Some(Kind::File) => clip::read(name, section, files),
         // The name still exists for whoever publishes it.
         None => unknown(name),
     };
-    Some(MediaPlan { sending: sending(section, kind), ..plan })
+    One::Track(MediaPlan { sending: sending(section, kind), ..plan })
 }
 
 fn sending(section: &Section<'_>, kind: Option<Kind>) -> Sending {

@@ -33,6 +33,7 @@ pub mod threshold;
 mod write;
 
 use crate::media::MediaPlan;
+use crate::media::channel::ChannelPlan;
 use document::{Origin, Source, Table, Value};
 pub(crate) use error::Errors;
 pub use error::ScenarioError;
@@ -92,6 +93,8 @@ pub struct Scenario {
     pub target: target::TargetPlan,
     /// In the file's order.
     pub media: Vec<MediaPlan>,
+    /// Data channels, in the file's order.
+    pub channels: Vec<ChannelPlan>,
     /// In the file's order, whether used or not.
     pub networks: Vec<network::Network>,
     /// Rooms.
@@ -194,13 +197,15 @@ fn read_document(
     section.missing("name", "write name = \"my-scenario\"");
     let seed = settings.seed.or_else(|| read_seed(&section)).unwrap_or(DEFAULT_SEED);
     let (run, invalid_if) = run::read(&section);
+    let (media, channels) = media::read(&section, settings.files);
     let scenario = Scenario {
         name: section.name("name").unwrap_or_else(|| "unnamed".to_owned()),
         seed,
         run,
         invalid_if,
         target: target::read(&section, settings.environment, seed),
-        media: media::read(&section, settings.files),
+        media,
+        channels,
         networks: network::read(&section, settings.files),
         rooms: rooms::read(&section),
         populations: population::read(&section),

@@ -30,7 +30,7 @@ pub(crate) static POPULATION: Shape = Shape {
     ],
     refused: &[
         ("kind", "full-stack probes are not built yet: every participant is light"),
-        ("data", "data channels are not built yet"),
+        ("data", "data channels are media: write `[media.chat]` with kind = \"data\", and its name in `publish`"),
     ],
 };
 pub(crate) static SPEAKER: Shape = Shape { name: "Speaker", keys: &["active", "rotate"], refused: &[] };

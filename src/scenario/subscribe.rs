@@ -9,7 +9,7 @@ use crate::dist::Dist;
 use crate::media::scalability::MOST as MOST_LAYERS;
 use std::time::Duration;
 
-pub(crate) static SUBSCRIBE: Shape = Shape { name: "Subscribe", keys: &["audio", "video", "layer"], refused: &[] };
+pub(crate) static SUBSCRIBE: Shape = Shape { name: "Subscribe", keys: &["audio", "video", "data", "layer"], refused: &[] };
 
 /// What a participant asks for, by kind.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,9 +20,17 @@ pub struct Subscribe {
     pub video: Selection,
     /// In which layer.
     pub layer: LayerWish,
+    /// Other participants' messages; never a choice by who speaks.
+    pub data: Selection,
 }
 
 impl Subscribe {
+    /// Whether it takes the messages of the participant of this name.
+    #[must_use]
+    pub fn takes_messages_of(&self, participant: &str) -> bool {
+        self.data == Selection::All || self.data.pins(participant)
+    }
+
     /// The selection for one kind.
     #[must_use]
     pub const fn of(&self, kind: MediaKind) -> &Selection {
@@ -186,11 +194,16 @@ const SELECTION_HELP: &str =
 /// Reads `subscribe`.
 pub(crate) fn read(section: &Section<'_>) -> Subscribe {
     let layer = LayerWish::Always(LayerChoice::Auto);
-    let all = Subscribe { audio: Selection::All, video: Selection::All, layer };
+    let all = Subscribe { audio: Selection::All, video: Selection::All, data: Selection::All, layer };
     let Some(node) = section.node("subscribe") else { return all };
     if let Value::Text(_) = node.value {
         let selection = selection(section, "subscribe").unwrap_or(Selection::All);
-        return Subscribe { audio: selection.clone(), video: selection, layer };
+        let data = if matches!(selection, Selection::None | Selection::Pinned { .. }) {
+            selection.clone()
+        } else {
+            Selection::All
+        };
+        return Subscribe { audio: selection.clone(), video: selection, data, layer };
     }
     let help = "write subscribe = \"all\", or { audio = \"all\", video = \"none\" }";
     let Some(table) = section.sub("subscribe", &SUBSCRIBE, help) else { return all };
@@ -198,7 +211,20 @@ pub(crate) fn read(section: &Section<'_>) -> Subscribe {
         table.missing(kind, SELECTION_HELP);
         selection(&table, kind).unwrap_or(Selection::All)
     };
-    Subscribe { audio: of("audio"), video: of("video"), layer: wish(&table) }
+    Subscribe { audio: of("audio"), video: of("video"), data: read_data(&table), layer: wish(&table) }
+}
+
+/// Messages have no tiles and no loudness: they are everybody's, nobody's, or of those who are named.
+fn read_data(table: &Section<'_>) -> Selection {
+    let data = table.has("data").then(|| selection(table, "data")).flatten().unwrap_or(Selection::All);
+    match data {
+        Selection::All | Selection::None | Selection::Pinned { active: 0, .. } => data,
+        Selection::LastN(_) | Selection::Active(_) | Selection::Page { .. } | Selection::Pinned { .. } => {
+            let message = "who speaks, and which page is shown, says nothing of messages";
+            table.fail("data", message, "write \"all\", \"none\" or \"pinned(NAME)\"");
+            Selection::All
+        }
+    }
 }
 
 pub(crate) const LAYER_HELP: &str =

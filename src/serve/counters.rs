@@ -20,6 +20,10 @@ pub(super) struct Counters {
     pub strays: AtomicU64,
     pub keyframes_wanted: AtomicU64,
     pub keyframes_asked: AtomicU64,
+    /// Messages of data channels that arrived, copies of them handed to receivers, and copies that were not taken.
+    pub messages_in: AtomicU64,
+    pub messages_out: AtomicU64,
+    pub messages_dropped: AtomicU64,
     /// Nanoseconds not spent waiting.
     pub busy_nanos: AtomicU64,
     /// Right now.

@@ -24,7 +24,7 @@ type Label = [(&'static str, String); 1];
 type Gauged = fn(&WorkerFacts) -> i64;
 type Read = fn(&Counters) -> &AtomicU64;
 
-const COUNTERS: [(&str, &str, Read); 10] = [
+const COUNTERS: [(&str, &str, Read); 13] = [
     ("packets_in", "RTP packets of tracks that arrived, recovered ones included", |c| &c.packets_in),
     ("payload_in_bytes", "Payload bytes of those packets", |c| &c.bytes_in),
     ("packets_out", "RTP packets handed to subscribers, retransmissions apart", |c| &c.packets_out),
@@ -32,6 +32,9 @@ const COUNTERS: [(&str, &str, Read); 10] = [
     ("retransmissions", "RTX packets sent", |c| &c.retransmissions),
     ("keyframes_wanted", "Keyframe requests of subscribers", |c| &c.keyframes_wanted),
     ("keyframes_asked", "Keyframe requests sent to publishers", |c| &c.keyframes_asked),
+    ("messages_in", "Messages of data channels that arrived", |c| &c.messages_in),
+    ("messages_out", "Copies of those messages handed to receivers", |c| &c.messages_out),
+    ("messages_dropped", "Copies that were too long, or for a receiver with too much waiting", |c| &c.messages_dropped),
     ("kernel_drops", "Datagrams lost because they were read too late", |c| &c.kernel_drops),
     ("send_drops", "Datagrams that the kernel refused to send", |c| &c.send_drops),
     ("strays", "Datagrams of no known participant", |c| &c.strays),

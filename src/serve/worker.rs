@@ -5,6 +5,8 @@
 //! sent. No leg is touched that has nothing to do. Commands (joins cost a DTLS handshake each) have a budget a turn, so
 //! that a burst of them never stalls media.
 
+mod messages;
+
 use super::clock;
 use super::counters::{Counters, add, set};
 use super::door::{Command, Door, Heard, Said, WorkerHandle};
@@ -15,7 +17,7 @@ use crate::clock::{Duration, Instant};
 use crate::conference::Credentials;
 use crate::conference::protocol::ServerMessage;
 use crate::sfu::leg::{FRAGMENT_LIMIT, Leg, LegOutput, Maker, Packet, Sent};
-use crate::sfu::room::{ConnectionId, Forward, Input, LegCommand, LegId, LegSetup, Output, Rooms};
+use crate::sfu::room::{ConnectionId, Forward, Input, LegCommand, LegId, LegSetup, MessageCopy, Output, Rooms};
 use crate::transport::stun::binding_request;
 use crossbeam_channel::Receiver;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -98,6 +100,7 @@ struct Worker {
     due: BinaryHeap<Reverse<(Instant, LegId)>>,
     written: Vec<LegId>,
     forwards: Vec<Forward>,
+    copies: Vec<MessageCopy>,
     outbox: Vec<(SocketAddr, DatagramSend)>,
     stopping: bool,
 }
@@ -129,6 +132,7 @@ impl Worker {
             due: BinaryHeap::new(),
             written: Vec::new(),
             forwards: Vec::new(),
+            copies: Vec::new(),
             outbox: Vec::new(),
             stopping: false,
         }
@@ -286,6 +290,7 @@ impl Worker {
                     }
                 }
                 Some(LegOutput::Packet(packet)) => self.pass_on(now, id, packet),
+                Some(LegOutput::Message { id: channel, bytes }) => self.pass_message(now, id, channel, &bytes),
                 Some(LegOutput::KeyframeWanted(stream)) => {
                     add(&self.counters.keyframes_wanted, 1);
                     self.tell_rooms(now, Input::KeyframeWanted { leg: id, stream });

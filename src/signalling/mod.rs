@@ -9,7 +9,9 @@ pub mod whip;
 
 use crate::clock::Instant;
 use crate::conference::protocol::{LayerChoice, RosterEntry, RosterTrack};
-use crate::conference::{Cause, Credentials, ReceiveParameters, SendParameters, TrackName, TransportParameters};
+use crate::conference::{
+    Cause, Credentials, ReceiveChannel, ReceiveParameters, SendChannel, SendParameters, TrackName, TransportParameters,
+};
 pub use message::{Carried, Carry, HttpRequest, HttpResponse, Method};
 
 /// One fact told to an adapter.
@@ -46,6 +48,10 @@ pub enum Input {
     Unpublish(String),
     /// Restart ICE with these credentials, where the family can.
     Restart(Credentials),
+    /// Publish a data channel, where the family can.
+    OpenChannel(SendChannel),
+    /// Ask for the messages of these data channels, where the family can.
+    ReceiveChannels(Vec<TrackName>),
     /// Leave in order.
     Leave,
     /// Something came back from the network.
@@ -112,6 +118,12 @@ pub enum Event {
     Subscribed(Vec<ReceiveParameters>),
     /// Streams that end.
     Unsubscribed(Vec<TrackName>),
+    /// The SFU takes a data channel of ours, by its media's name: it may be opened.
+    ChannelAccepted(String),
+    /// Others publish these data channels.
+    Channels(Vec<TrackName>),
+    /// Data channels over which others' messages come, in answer to a request.
+    ChannelsReceived(Vec<ReceiveChannel>),
     /// The SFU has nothing to play yet and will be asked again by itself (WHEP 404, 409).
     NotYetLive,
     /// Joining failed, or the session ended unasked. Nothing follows.

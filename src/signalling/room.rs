@@ -57,6 +57,8 @@ impl Room {
             Input::Publish(track) => self.say(&ClientMessage::Publish { track }),
             Input::Unpublish(media) => self.say(&ClientMessage::Unpublish { media }),
             Input::Restart(credentials) => self.say(&ClientMessage::Restart { credentials }),
+            Input::OpenChannel(channel) => self.say(&ClientMessage::OpenChannel { channel }),
+            Input::ReceiveChannels(channels) => self.say(&ClientMessage::ReceiveChannels { channels }),
             Input::Leave => self.leave(),
             Input::Carried(carried) => self.handle_carried(carried),
         }
@@ -143,6 +145,9 @@ impl Room {
             ServerMessage::Layers { media, wanted } => Event::Wanted { media, layers: wanted },
             ServerMessage::Speakers { speakers } => Event::Speakers(speakers),
             ServerMessage::Subscribed { streams } => Event::Subscribed(streams),
+            ServerMessage::ChannelAccepted { media } => Event::ChannelAccepted(media),
+            ServerMessage::Channels { published } => Event::Channels(published),
+            ServerMessage::ChannelsReceived { channels } => Event::ChannelsReceived(channels),
             ServerMessage::Unsubscribed { tracks } => Event::Unsubscribed(tracks),
             ServerMessage::Refused { reason, detail } => return self.refused(reason, &detail),
         };

@@ -145,6 +145,8 @@ impl Session {
             Input::Subscribe(_) | Input::Unsubscribe(_) | Input::Layer { .. } | Input::Mute { .. } => {}
             // A session's tracks are settled when it begins (RFC 9725 §4.4).
             Input::Publish(_) | Input::Unpublish(_) => {}
+            // It has no data channels; a plan with some is refused.
+            Input::OpenChannel(_) | Input::ReceiveChannels(_) => {}
             Input::Carried(Carried::Opened | Carried::Text(_) | Carried::Closed { .. }) => {}
         }
     }

@@ -34,4 +34,15 @@ pub enum Event {
     Restarted,
     /// A STUN binding request of ours was answered after this long.
     RoundTrip(Duration),
+    /// The data channel of this SCTP stream carries messages from now on.
+    ChannelOpen(u16),
+}
+
+/// A message that came over a data channel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// The SCTP stream.
+    pub id: u16,
+    /// What it says.
+    pub bytes: Vec<u8>,
 }

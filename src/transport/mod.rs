@@ -10,12 +10,12 @@ pub mod modelled;
 pub mod secure;
 pub mod stun;
 
-pub use event::{Event, Output};
+pub use event::{Event, Message, Output};
 pub use modelled::Modelled;
 pub use secure::Secure;
 
 use crate::clock::Instant;
-use crate::conference::{Cause, Credentials, TransportParameters};
+use crate::conference::{Cause, ChannelParameters, Credentials, TransportParameters};
 use std::net::SocketAddr;
 
 /// Which end of an association a transport is.
@@ -126,6 +126,31 @@ impl Transport {
     /// One datagram whose first byte is below 128 came from `source`.
     pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
         either!(self, transport => transport.handle_datagram(now, source, bytes));
+    }
+
+    /// Opens a data channel that both ends agreed on; with the first one SCTP begins. Its id is no other channel's.
+    /// [`Event::ChannelOpen`] says when it carries messages.
+    pub fn open_channel(&mut self, now: Instant, parameters: &ChannelParameters) {
+        either!(self, transport => transport.open_channel(now, parameters));
+    }
+
+    /// Closes a data channel; both ends do.
+    pub fn close_channel(&mut self, now: Instant, id: u16) {
+        either!(self, transport => transport.close_channel(now, id));
+    }
+
+    /// Sends a message. False when it was not taken: the channel is not open, the message is longer than
+    /// [`MAX_MESSAGE_LEN`], or more than [`BUFFER_LIMIT`] would wait for the other side.
+    ///
+    /// [`MAX_MESSAGE_LEN`]: crate::conference::channel::MAX_MESSAGE_LEN
+    /// [`BUFFER_LIMIT`]: crate::conference::channel::BUFFER_LIMIT
+    pub fn send_message(&mut self, now: Instant, id: u16, bytes: &[u8]) -> bool {
+        either!(self, transport => transport.send_message(now, id, bytes))
+    }
+
+    /// The next message that came over a data channel; drain to `None` after every datagram where there are any.
+    pub fn poll_message(&mut self) -> Option<Message> {
+        either!(self, transport => transport.poll_message())
     }
 
     /// Time has passed.

@@ -1,13 +1,17 @@
-//! The real transport: str0m's ICE and DTLS through `direct_api`, no media in it, SRTP keys handed out.
+//! The real transport: str0m's ICE, DTLS and SCTP through `direct_api`, no media in it, SRTP keys handed out.
 //!
 //! It deals in datagrams below 128 (STUN, DTLS). Media is sealed and opened by the owner with [`Event::Keys`]; every
 //! datagram of str0m's own whose first byte is ≥ 128 is dropped, because two contexts on one key would repeat nonces.
 
+pub(crate) mod channels;
+
 use super::dtls::{self, KeySlot};
 use super::{End, Event, Output, stun};
 use crate::clock::{Duration, Instant};
+use crate::conference::channel::BUFFER_LIMIT;
 use crate::conference::{Cause, Credentials, Setup, TransportParameters};
 use crate::rtp::srtp;
+use channels::Channels;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -71,6 +75,9 @@ pub struct Secure {
     asked: Option<([u8; 12], Instant)>,
     /// Where the check at hand came from, if it nominates its pair.
     nominating: Option<SocketAddr>,
+    /// Whether this side sends the ClientHello, and SCTP's INIT.
+    active: bool,
+    channels: Channels,
     ice_connected: bool,
     ended: bool,
 }
@@ -107,6 +114,7 @@ impl Secure {
             .set_dtls_version(version)
             .set_ice_lite(matches!(end, End::Server { .. }))
             .set_rtp_mode(true)
+            .set_sctp_max_buffered_amount(BUFFER_LIMIT)
             .clear_codecs()
             .build(factory.machine_time(now));
         let slot = dtls::take_newest_slot().ok_or("the transport was built without its DTLS provider")?;
@@ -128,6 +136,8 @@ impl Secure {
             timeout: None,
             asked: None,
             nominating: None,
+            active: false,
+            channels: Channels::default(),
             ice_connected: false,
             ended: false,
         })
@@ -191,6 +201,7 @@ impl Secure {
             // A server said that it is passive, where it may choose.
             Setup::Actpass => !offerer && self.end == End::Participant,
         };
+        self.active = active;
         let mut direct = self.rtc.direct_api();
         direct.set_ice_controlling(self.end == End::Participant && (offerer || remote.ice_lite));
         direct.set_remote_ice_credentials(IceCreds { ufrag: remote.ufrag.clone(), pass: remote.pwd.clone() });
@@ -328,7 +339,7 @@ impl Secure {
                     break;
                 }
                 Ok(str0m::Output::Transmit(transmit)) => self.transmit(now, transmit.destination, &transmit.contents),
-                Ok(str0m::Output::Event(event)) => self.handle_event(&event),
+                Ok(str0m::Output::Event(event)) => self.handle_event(event),
                 Err(error) => {
                     self.fail(format!("the transport failed: {error}"));
                     break;
@@ -370,7 +381,7 @@ impl Secure {
         }
     }
 
-    fn handle_event(&mut self, event: &str0m::Event) {
+    fn handle_event(&mut self, event: str0m::Event) {
         use str0m::Event as Rtc;
         match event {
             Rtc::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed)
@@ -392,8 +403,8 @@ impl Secure {
                 self.ended = true;
                 self.timeout = None;
             }
-            // Media, channels and statistics do not exist here: `Rtc` has none.
-            _ => {}
+            // Media and statistics do not exist here: `Rtc` has none.
+            other => self.handle_channel_event(other),
         }
     }
 

@@ -80,7 +80,7 @@ impl Worker {
     ) -> std::io::Result<Self> {
         let plan = &shared.plan;
         let recorder =
-            Recorder::new(plan.populations.len(), plan.networks.len(), plan.media.len(), plan.output.interval);
+            Recorder::new(plan.populations.len(), plan.networks.len(), plan.media_names().count(), plan.output.interval);
         let mut local = vec![u32::MAX; plan.participants.len()];
         for (index, &participant) in participants.iter().enumerate() {
             local[participant as usize] = index as u32;

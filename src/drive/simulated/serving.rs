@@ -4,6 +4,8 @@
 //! ([`Service`]), when a core has got to it. Everything is kept in the order in which it came; nothing is drawn that the
 //! live one does not draw from its seed.
 
+mod messages;
+
 use super::address;
 use super::line::{Line, Lines};
 use super::service::Service;
@@ -18,7 +20,9 @@ use crate::plan::target::ServicePlan;
 use crate::rtp::ntp::Ntp;
 use crate::seed::Seed;
 use crate::sfu::leg::{FRAGMENT_LIMIT, Leg, LegOutput, Maker, Packet, own};
-use crate::sfu::room::{Census, ConnectionId, Forward, Input, LegCommand, LegId, Limits, Output, Rooms, RoomsConfig};
+use crate::sfu::room::{
+    Census, ConnectionId, Forward, Input, LegCommand, LegId, Limits, MessageCopy, Output, Rooms, RoomsConfig,
+};
 use crate::signalling::{Carried, Carry};
 use crate::transport::{Factory, modelled};
 use crate::units::Bitrate;
@@ -95,6 +99,7 @@ pub(super) struct Serving {
     order: u64,
     written: Vec<LegId>,
     forwards: Vec<Forward>,
+    copies: Vec<MessageCopy>,
     /// Datagrams that leave now.
     departures: VecDeque<Departure>,
     /// Signalling that leaves now.
@@ -120,6 +125,7 @@ impl Serving {
             order: 0,
             written: Vec::new(),
             forwards: Vec::new(),
+            copies: Vec::new(),
             departures: VecDeque::new(),
             said: VecDeque::new(),
             strays: 0,
@@ -250,6 +256,7 @@ impl Serving {
             match output {
                 LegOutput::Transmit { to, datagram, .. } => self.depart(now, id, to, datagram),
                 LegOutput::Packet(packet) => self.pass_on(now, &packet),
+                LegOutput::Message { id: channel, bytes } => self.pass_message(now, id, channel, &bytes),
                 LegOutput::KeyframeWanted(stream) => self.tell(now, Input::KeyframeWanted { leg: id, stream }),
                 LegOutput::Estimate(rate) => self.tell(now, Input::Estimate { leg: id, rate }),
                 LegOutput::Connected => self.tell(now, Input::LegConnected(id)),

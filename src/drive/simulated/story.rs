@@ -37,7 +37,7 @@ impl Story {
         // Of one instant's, what stands first in the file happens first.
         faults.sort_by_key(|(at, _)| *at);
         faults.reverse();
-        let media = plan.media.iter().map(|media| media.name.clone()).collect();
+        let media = plan.media_names().map(str::to_owned).collect();
         Self { client, lines: Vec::new(), media, faults, links: BTreeMap::new(), segments: Default::default() }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn teams(shared: &Arc<Shared>, islands: Vec<Island>, count: usize, st
     let plan = &shared.plan;
     let count = count.clamp(1, islands.len().max(1));
     let recorder =
-        || Recorder::new(plan.populations.len(), plan.networks.len(), plan.media.len(), plan.output.interval);
+        || Recorder::new(plan.populations.len(), plan.networks.len(), plan.media_names().count(), plan.output.interval);
     let mut teams: Vec<Team> =
         (0..count).map(|_| Team { sink: Sink::for_given(recorder()), worlds: Vec::new(), hose: None }).collect();
     for (index, island) in islands.into_iter().enumerate() {

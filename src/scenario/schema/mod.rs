@@ -113,6 +113,7 @@ mod tests {
             &media::VIDEO,
             &media::FILE,
             &media::clip::LAYERS,
+            &media::DATA,
             &media::TALK,
             &media::FRAME_MODEL,
             &layers::SIMULCAST,

@@ -297,6 +297,22 @@ pub enum Media {
         #[schemars(extend("default" = "0ms"))]
         encode_delay: Option<String>,
     },
+    /// Messages over a data channel, which the SFU forwards to everybody who wants them (`subscribe.data`).
+    Data {
+        /// Bytes of a message, as in "200B" or "16KiB", from 49 (its stamp) to 64 KiB.
+        message: String,
+        /// Messages a second.
+        #[schemars(range(min = 0.01, max = 1000.0))]
+        rate: f64,
+        /// Whether messages are handed on in the order in which they were sent: one that is late holds up those behind it.
+        #[schemars(extend("default" = true))]
+        ordered: Option<bool>,
+        /// How often a message is sent again before it is given up; without this and `max_lifetime` it is never given up.
+        #[schemars(range(max = 65535))]
+        max_retransmits: Option<u16>,
+        /// How long after it was sent a message may still be sent again, from "1ms" to "65s"; not with `max_retransmits`.
+        max_lifetime: Option<String>,
+    },
 }
 
 /// Layers of a clip.

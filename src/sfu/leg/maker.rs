@@ -3,6 +3,7 @@
 
 use super::dtls;
 use crate::clock::{Duration, Instant};
+use crate::conference::channel::BUFFER_LIMIT;
 use crate::conference::{Codec, CodecParameters};
 use crate::rtp::extension::ExtensionKind;
 use crate::rtp::extension::ONE_BYTE_MAX_LEN;
@@ -74,6 +75,7 @@ pub(super) fn config(maker: &Maker, setup: &LegSetup) -> RtcConfig {
         .set_rtcp_report_interval_video(REPORT_INTERVAL)
         .set_send_buffer_audio(1)
         .set_send_buffer_video(1)
+        .set_sctp_max_buffered_amount(BUFFER_LIMIT)
         .set_extension_map(extension_map(setup))
         .clear_codecs();
     if setup.estimates {

@@ -46,6 +46,13 @@ pub enum LegOutput {
     Closed,
     /// A packet of a track arrived, or was recovered.
     Packet(Arc<Packet>),
+    /// A message came over a data channel.
+    Message {
+        /// The SCTP stream.
+        id: u16,
+        /// What it says.
+        bytes: Vec<u8>,
+    },
     /// The subscriber asks for a keyframe of this stream.
     KeyframeWanted(StreamId),
     /// What the way to the participant is estimated to carry, all that is sent to it together.
@@ -161,6 +168,12 @@ impl Leg {
             Self::Str0m(_) => false,
             Self::Own(leg) => leg.writes_at_once(),
         }
+    }
+
+    /// Sends one message over a data channel: at once, or with the next [`Self::handle_timeout`]. False when it was not
+    /// taken: the channel is not open yet, or too much waits for the participant already.
+    pub fn send_message(&mut self, now: Instant, id: u16, bytes: &[u8]) -> bool {
+        either!(self, leg => leg.send_message(now, id, bytes))
     }
 
     /// Time has passed, or packets were written.

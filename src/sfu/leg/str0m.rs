@@ -6,6 +6,8 @@
 //! Times are told as [`clock::Instant`](crate::clock::Instant) and translated through the start that the [`Maker`] was
 //! given.
 
+mod channels;
+
 pub use super::maker::Maker;
 use super::maker::{DescriptorValue, config, rtx_payload_types};
 use super::nomination::Nomination;
@@ -24,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use str0m::bwe::BweKind;
+use str0m::channel::ChannelId;
 use str0m::config::Fingerprint;
 use str0m::media::{KeyframeRequestKind, Mid, Pt, Rid};
 use str0m::net::{Protocol, Receive};
@@ -78,6 +81,10 @@ pub struct Leg {
     wall: WallClock,
     /// A bit for each payload type of retransmissions.
     rtx_payload_types: u128,
+    /// Whether this side sends the ClientHello, and SCTP's INIT.
+    active: bool,
+    /// Data channels by SCTP stream.
+    channels: Vec<(u16, ChannelId)>,
     closed: bool,
     told_closed: bool,
 }
@@ -133,6 +140,8 @@ impl Leg {
             outgoing: Vec::new(),
             wall: WallClock::default(),
             rtx_payload_types: rtx_payload_types(&setup.codecs),
+            active,
+            channels: Vec::new(),
             closed: false,
             told_closed: false,
         };
@@ -162,6 +171,8 @@ impl Leg {
             }
             // The least is what is sent anyway: padding in its place would only fill the way.
             LegCommand::Desire(rate) => self.rtc.bwe().set_bitrate(str0m::bwe::Bitrate::ZERO, rate.bps().into()),
+            LegCommand::OpenChannel(channel) => self.open_channel(&channel),
+            LegCommand::CloseChannel(id) => self.close_channel(id),
             LegCommand::Close => {
                 if self.rtc.close().is_err() {
                     self.closed = true;
@@ -291,6 +302,10 @@ impl Leg {
             Event::RtpPacket(packet) => self.packet(packet),
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, can_probe: true }) => {
                 Some(LegOutput::Estimate(Bitrate(estimate.as_u64())))
+            }
+            Event::ChannelData(data) => {
+                let (id, _) = self.channels.iter().find(|(_, channel)| *channel == data.id)?;
+                Some(LegOutput::Message { id: *id, bytes: data.data })
             }
             Event::KeyframeRequest(request) => {
                 let wanted = |outgoing: &Option<Outgoing>| outgoing.as_ref().is_some_and(|o| o.mid == request.mid);

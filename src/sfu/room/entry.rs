@@ -114,6 +114,9 @@ impl Rooms {
             extensions: setup.extensions.clone(),
             published: BTreeMap::new(),
             subscriptions: Slab::new(),
+            channels: BTreeMap::new(),
+            received: BTreeMap::new(),
+            next_stream: 1,
             ssrcs: Vec::new(),
             estimate: None,
             desired: Bitrate::default(),
@@ -145,6 +148,7 @@ impl Rooms {
         let roster = roster.filter(|other| self.members[other.index()].state != State::Opening);
         let roster = roster.map(|other| self.roster_entry(*other)).collect();
         self.tell(leg, ServerMessage::Joined { transport, roster });
+        self.tell_channels(leg);
         match waiting {
             Waiting::Publish(tracks) => {
                 for parameters in tracks {
@@ -385,6 +389,7 @@ impl Rooms {
             self.tracks[track.index()].remove_route(leg, stream);
         }
         self.members[leg.index()].subscriptions.clear();
+        self.remove_channels(leg);
         let published = std::mem::take(&mut self.members[leg.index()].published);
         for track in published.into_values() {
             self.end_track(track);

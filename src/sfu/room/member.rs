@@ -36,6 +36,11 @@ pub(super) struct Member {
     pub published: BTreeMap<String, TrackId>,
     /// The track behind each stream that it receives.
     pub subscriptions: Slab<TrackId>,
+    /// The data channels that it publishes, and those over which it receives others', by stream id.
+    pub channels: BTreeMap<u16, usize>,
+    pub received: BTreeMap<u16, usize>,
+    /// The stream id of the next one that is opened to it.
+    pub next_stream: u16,
     /// SSRCs that this leg uses in either direction; a new one must differ.
     pub ssrcs: Vec<u32>,
     /// What the way to it is estimated to carry.

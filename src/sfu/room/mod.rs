@@ -6,6 +6,7 @@
 //! stream and all its collections are ordered, so equal inputs give equal outputs.
 
 mod admission;
+mod channels;
 mod codecs;
 #[cfg(test)]
 mod defect;
@@ -26,6 +27,7 @@ mod words;
 mod tests;
 
 pub use admission::{Census, Limits};
+pub use channels::MessageCopy;
 pub use codecs::{STANDARD_EXTENSIONS, standard_codecs};
 pub use layers::IDLE;
 pub use offered::{Forward, Numbers, Offered, Picture, SenderClock};
@@ -41,6 +43,7 @@ use crate::conference::TrackName;
 use crate::conference::protocol::{Refusal, ServerMessage};
 use crate::seed::{ChaCha8Rng, Seed};
 use crate::units::Bitrate;
+use channels::Channel;
 use forward::Track;
 use member::{Member, State};
 use slab::Slab;
@@ -85,6 +88,8 @@ pub struct Rooms {
     members: Slab<Member>,
     connections: BTreeMap<ConnectionId, LegId>,
     tracks: Slab<Track>,
+    channels: Slab<Channel>,
+    messages_dropped: u64,
     speakers: Speakers,
     timers: Timers,
     outputs: VecDeque<Output>,
@@ -103,6 +108,8 @@ impl Rooms {
             members: Slab::new(),
             connections: BTreeMap::new(),
             tracks: Slab::new(),
+            channels: Slab::new(),
+            messages_dropped: 0,
             speakers: Speakers::default(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
@@ -213,6 +220,8 @@ impl Rooms {
             Request::Subscribe(tracks) => self.subscribe(now, leg, &tracks),
             Request::Layer { track, layer } => self.choose_layer(now, leg, &track, layer),
             Request::Unsubscribe(tracks) => self.unsubscribe(leg, &tracks),
+            Request::OpenChannel(channel) => self.open_channel(leg, channel),
+            Request::ReceiveChannels(channels) => self.receive_channels(leg, &channels),
             Request::Enter(_) | Request::Watch(_) => {}
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::conference::protocol::{ClientMessage, LayerChoice, ServerMessage};
 use crate::conference::{
-    CodecParameters, Credentials, MediaKind, ReceiveParameters, SendParameters, TrackName, TransportParameters,
+    ChannelParameters, CodecParameters, Credentials, MediaKind, ReceiveParameters, SendChannel, SendParameters,
+    TrackName, TransportParameters,
 };
 use crate::units::Bitrate;
 use std::collections::BTreeMap;
@@ -112,6 +113,10 @@ pub enum Request {
     },
     /// Restart ICE with these credentials.
     Restart(Credentials),
+    /// Publish a data channel.
+    OpenChannel(SendChannel),
+    /// Receive the messages of these data channels.
+    ReceiveChannels(Vec<TrackName>),
     /// Leave.
     Leave,
 }
@@ -130,6 +135,8 @@ impl From<ClientMessage> for Request {
             ClientMessage::Layer { track, layer } => Self::Layer { track, layer },
             ClientMessage::Mute { media, muted } => Self::Mute { media, muted },
             ClientMessage::Restart { credentials } => Self::Restart(credentials),
+            ClientMessage::OpenChannel { channel } => Self::OpenChannel(channel),
+            ClientMessage::ReceiveChannels { channels } => Self::ReceiveChannels(channels),
             ClientMessage::Leave => Self::Leave,
         }
     }
@@ -267,6 +274,10 @@ pub enum LegCommand {
     },
     /// What the participant would be sent if the way to it allowed everything: how far the estimator looks for room.
     Desire(Bitrate),
+    /// Open this data channel; both ends do.
+    OpenChannel(ChannelParameters),
+    /// Close the data channel of this SCTP stream.
+    CloseChannel(u16),
     /// Close it; its id may be used again at once.
     Close,
 }

@@ -1,19 +1,21 @@
-//! The transport of the simulated world: STUN checks, DTLS flights and consent as `secure` sends them, without crypto.
+//! The transport of the simulated world: STUN checks, DTLS flights, consent and SCTP as `secure` sends them, without crypto.
 //!
-//! Sizes, order and retransmission timers are the real ones (`wire`, `checks`, `handshake`); fingerprints and passwords
+//! Sizes, order and retransmission timers are the real ones (`wire`, `checks`, `handshake`, `sctp`); fingerprints and passwords
 //! are not compared, nothing is drawn, and a participant checks the first address that it may use. The keys that it
 //! hands out seal nothing but are as long ([`srtp::Session::modelled`]).
 
 mod checks;
 mod handshake;
+mod sctp;
 mod wire;
 
-use super::{End, Event, Output};
+use super::{End, Event, Message, Output};
 use crate::clock::{Duration, Instant};
-use crate::conference::{Cause, Credentials, Setup, TransportParameters};
+use crate::conference::{Cause, ChannelParameters, Credentials, Setup, TransportParameters};
 use crate::rtp::srtp;
 use checks::Checks;
 use handshake::{Handshake, Step};
+use sctp::Association;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use wire::{Flight, Stun};
@@ -41,6 +43,8 @@ pub struct Modelled {
     /// Since when a server has not been checked.
     checked: Option<Instant>,
     handshake: Handshake,
+    /// What carries data channels, from the first one on.
+    association: Option<Box<Association>>,
     /// A flight that waits for a nominated address.
     waiting: Option<Flight>,
     outputs: VecDeque<Output>,
@@ -67,6 +71,7 @@ impl Modelled {
             checks: Checks::default(),
             checked: None,
             handshake: Handshake::new(end == End::Participant),
+            association: None,
             waiting: None,
             outputs: VecDeque::new(),
             ice_connected: false,
@@ -122,6 +127,13 @@ impl Modelled {
         if self.ended {
             return;
         }
+        if sctp::wire::is_record(bytes) {
+            if let Some(association) = &mut self.association {
+                association.handle_datagram(now, bytes);
+                self.drain_association();
+            }
+            return;
+        }
         match Stun::read(bytes) {
             Some(Stun::Request { transaction, fragment, nominates }) if fragment == self.fragment => {
                 self.handle_request(now, source, transaction, nominates);
@@ -135,7 +147,7 @@ impl Modelled {
                 }
                 Some(flight) => {
                     let step = self.handshake.handle_flight(now, flight);
-                    self.take(step);
+                    self.take(now, step);
                 }
                 None => {}
             },
@@ -169,7 +181,7 @@ impl Modelled {
             // The pair is nominated by a check of its own, and DTLS does not wait for its answer.
             self.check(now);
             let step = self.handshake.begin(now);
-            self.take(step);
+            self.take(now, step);
         }
     }
 
@@ -226,12 +238,59 @@ impl Modelled {
         self.outputs.push_back(Output::Datagram { to, bytes });
     }
 
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, now: Instant, step: Step) {
         if let Some(flight) = step.send {
             self.send(flight);
         }
         if step.done {
             self.outputs.push_back(Output::Event(Event::Keys(Box::new(srtp::Session::modelled()))));
+            self.begin_association(now);
+        }
+    }
+
+    /// Opens a data channel; see [`super::Transport::open_channel`].
+    pub fn open_channel(&mut self, now: Instant, parameters: &ChannelParameters) {
+        let client = self.end == End::Participant;
+        let association = self.association.get_or_insert_with(|| Box::new(Association::new(client)));
+        association.open(*parameters);
+        self.begin_association(now);
+    }
+
+    /// Closes a data channel.
+    pub fn close_channel(&mut self, now: Instant, id: u16) {
+        if let Some(association) = &mut self.association {
+            association.close(now, id);
+            self.drain_association();
+        }
+    }
+
+    /// Sends a message; see [`super::Transport::send_message`].
+    pub fn send_message(&mut self, now: Instant, id: u16, bytes: &[u8]) -> bool {
+        let Some(association) = self.association.as_mut().filter(|_| !self.ended) else { return false };
+        let taken = association.send(now, id, bytes);
+        self.drain_association();
+        taken
+    }
+
+    /// The next message that came.
+    pub fn poll_message(&mut self) -> Option<Message> {
+        self.association.as_mut()?.poll_message()
+    }
+
+    fn begin_association(&mut self, now: Instant) {
+        if let Some(association) = self.association.as_mut().filter(|_| self.handshake.is_done()) {
+            association.begin(now);
+            self.drain_association();
+        }
+    }
+
+    fn drain_association(&mut self) {
+        let (Some(association), Some(to)) = (&mut self.association, self.peer) else { return };
+        while let Some(bytes) = association.poll_datagram() {
+            self.outputs.push_back(Output::Datagram { to, bytes });
+        }
+        while let Some(id) = association.poll_opened() {
+            self.outputs.push_back(Output::Event(Event::ChannelOpen(id)));
         }
     }
 
@@ -257,7 +316,11 @@ impl Modelled {
             self.check(now);
         }
         let step = self.handshake.handle_timeout(now);
-        self.take(step);
+        self.take(now, step);
+        if let Some(association) = &mut self.association {
+            association.handle_timeout(now);
+            self.drain_association();
+        }
     }
 
     fn fail(&mut self, detail: String) {
@@ -287,7 +350,8 @@ impl Modelled {
             return None;
         }
         let unchecked = self.checked.filter(|_| self.end != End::Participant).map(|at| at + UNCHECKED);
-        [self.checks.poll_timeout(), self.handshake.poll_timeout(), unchecked].into_iter().flatten().min()
+        let association = self.association.as_ref().and_then(|association| association.poll_timeout());
+        [self.checks.poll_timeout(), self.handshake.poll_timeout(), association, unchecked].into_iter().flatten().min()
     }
 
     /// Where media goes.

@@ -72,6 +72,7 @@ impl Pair {
                         Event::Keys(_) => "keys".to_owned(),
                         Event::Failed(_, detail) => detail,
                         Event::Closed => "closed".to_owned(),
+                        Event::ChannelOpen(id) => format!("channel {id}"),
                         Event::RoundTrip(rtt) => {
                             assert_eq!(rtt, 2 * self.delay);
                             continue;

@@ -24,6 +24,10 @@ fn tells(metric: Metric) -> bool {
         Metric::VideoIfd,
         Metric::VideoAssembly,
         Metric::SfuForwardDelay,
+        Metric::DataMessagesSent,
+        Metric::DataBytesSent,
+        Metric::DataMessagesReceived,
+        Metric::DataBytesReceived,
     ];
     !name.starts_with("harness.") && !name.starts_with("net.") && !by_packet.contains(&metric)
 }
@@ -119,6 +123,8 @@ pub(super) fn said(text: &str) -> String {
         Ok(ClientMessage::Layer { track, layer }) => format!("layer {layer:?} of {track}").to_lowercase(),
         Ok(ClientMessage::Mute { media, muted }) => format!("{} {media}", if muted { "mute" } else { "unmute" }),
         Ok(ClientMessage::Restart { .. }) => "restart ICE".to_owned(),
+        Ok(ClientMessage::OpenChannel { channel }) => format!("open the data channel {}", channel.media),
+        Ok(ClientMessage::ReceiveChannels { channels }) => format!("messages of {}", names(channels.iter())),
         Ok(ClientMessage::Leave) => "leave".to_owned(),
         Err(_) => text.to_owned(),
     }
@@ -148,6 +154,11 @@ pub(super) fn heard(text: &str) -> String {
         Ok(ServerMessage::PublishAccepted { media }) => format!("{media} may be sent"),
         Ok(ServerMessage::Subscribed { streams }) => {
             format!("subscribed: {}", names(streams.iter().filter_map(|stream| stream.track.as_ref())))
+        }
+        Ok(ServerMessage::ChannelAccepted { media }) => format!("the data channel {media} may be opened"),
+        Ok(ServerMessage::Channels { published }) => format!("there are the data channels {}", names(published.iter())),
+        Ok(ServerMessage::ChannelsReceived { channels }) => {
+            format!("messages will come of {}", names(channels.iter().map(|channel| &channel.track)))
         }
         Ok(ServerMessage::Unsubscribed { tracks }) => format!("no more of {}", names(tracks.iter())),
         Ok(ServerMessage::Restarted { .. }) => "ICE may begin anew".to_owned(),

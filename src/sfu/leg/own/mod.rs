@@ -21,7 +21,7 @@ use crate::rtp::header::Kind;
 use crate::rtp::ntp::Ntp;
 use crate::rtp::srtp::Session;
 use crate::sfu::room::{LegCommand, LegSetup, Numbers, StreamId};
-use crate::transport::{End, Event, Factory, Output, Transport};
+use crate::transport::{End, Event, Factory, Message, Output, Transport};
 use estimator::Estimator;
 use incoming::Receiving;
 use outgoing::Sending;
@@ -144,6 +144,14 @@ impl Leg {
                     estimator.set_desired(now, rate);
                 }
             }
+            LegCommand::OpenChannel(channel) => {
+                self.transport.open_channel(now, &channel);
+                self.drain(now);
+            }
+            LegCommand::CloseChannel(id) => {
+                self.transport.close_channel(now, id);
+                self.drain(now);
+            }
             LegCommand::Close => return self.close(now),
         }
         self.flush(now);
@@ -198,6 +206,13 @@ impl Leg {
     #[must_use]
     pub const fn writes_at_once(&self) -> bool {
         self.estimator.is_none()
+    }
+
+    /// Sends one message over a data channel; see [`super::Leg::send_message`].
+    pub fn send_message(&mut self, now: Instant, id: u16, bytes: &[u8]) -> bool {
+        let taken = !self.closed && self.transport.send_message(now, id, bytes);
+        self.drain(now);
+        taken
     }
 
     /// Time has passed.
@@ -274,8 +289,13 @@ impl Leg {
                     }
                 }
                 Output::Event(Event::Failed(..) | Event::Closed) => self.closed = true,
-                Output::Event(Event::IceConnected | Event::Restarted | Event::RoundTrip(_)) => {}
+                Output::Event(
+                    Event::IceConnected | Event::Restarted | Event::RoundTrip(_) | Event::ChannelOpen(_),
+                ) => {}
             }
+        }
+        while let Some(Message { id, bytes }) = self.transport.poll_message() {
+            self.outputs.push_back(LegOutput::Message { id, bytes });
         }
     }
 
