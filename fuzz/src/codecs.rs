@@ -2,6 +2,7 @@
 
 use throng::clock::Instant;
 use throng::conference::Codec;
+use throng::media::channel::{self, Checked};
 use throng::media::payload::{filler_of, frame_crc_update};
 use throng::media::{Found, STAMP_LEN, Stamp};
 use throng::rtp::extension::dependency_descriptor::{Descriptor, Indication, Reader, Structure, Template};
@@ -227,6 +228,9 @@ pub fn stamp_seeds() -> Vec<Vec<u8>> {
 }
 
 pub fn stamp(bytes: &[u8]) {
+    if let Checked::Whole(stamp) = channel::check(bytes) {
+        assert_eq!(stamp.frame_bytes as usize, bytes.len(), "a whole message is as long as it says");
+    }
     if let Found::Stamp(stamp, at) = Stamp::find(bytes) {
         assert_eq!(Stamp::read(&bytes[at..]), Some(stamp), "what is found can be read there");
         let mut patched = bytes.to_vec();

@@ -53,7 +53,7 @@ pub fn leg(bytes: &[u8]) {
                 }
                 LegOutput::KeyframeWanted(stream) => assert_eq!(stream, STREAM),
                 LegOutput::Transmit { datagram, .. } => assert!(datagram.len() <= 1_200, "{}", datagram.len()),
-                LegOutput::Connected | LegOutput::Closed | LegOutput::Estimate(_) => {}
+                LegOutput::Connected | LegOutput::Closed | LegOutput::Estimate(_) | LegOutput::Message { .. } => {}
             }
         }
         assert!(leg.poll_timeout().is_none_or(|at| at > now), "it would be driven for ever");

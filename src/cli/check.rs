@@ -178,6 +178,10 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     line("rooms", rooms(plan));
     line("arrivals", arrivals(plan, forecast));
     line("tracks", format!("{} published, {} received", forecast.tracks_published, forecast.tracks_received));
+    if forecast.channels_published > 0 {
+        let (published, received) = (forecast.channels_published, forecast.channels_received);
+        line("channels", format!("{published} published, {received} received"));
+    }
     line("steady", flow(&forecast.steady));
     line("peak", format!("{} at {:.0} s", flow(&forecast.peak), forecast.peak_at));
     if plan.run.world == World::Simulated {

@@ -3,11 +3,12 @@
 //! The cost model is what runs of `scenarios/quickstart.toml` and `scenarios/thousand.toml` cost on a shared machine of
 //! two cores: 16 µs of CPU a packet sent or received, links and measures included, 0.4 ms a join, 32 MiB and 110 KiB a
 //! participant; the reference SFU 20 µs a packet forwarded. RTCP, retransmissions and what networks drop are not in the
-//! figures; of simulcast every layer is published, and the largest is what everybody receives.
+//! figures; of simulcast every layer is published, and the largest is what everybody receives. Of data channels each packet
+//! of SCTP counts as one, acknowledgements do not.
 
 use super::presence::{Buckets, presence};
 use super::target::AdapterPlan;
-use super::{ParticipantPlan, Plan, Seat, Selection, pins};
+use super::{ChannelPlan, ParticipantPlan, Plan, Seat, Selection, pins};
 use crate::conference::MediaKind;
 use crate::media::MediaPlan;
 use crate::media::source::Source;
@@ -31,6 +32,9 @@ pub const COST_SFU_RECEIVED: f64 = 9.9e-6;
 const OTHER_FILES: u64 = 64;
 /// Bytes of RTP header, header extensions and SRTP tag on each packet.
 const PACKET_OVERHEAD: f64 = 12.0 + 16.0 + 16.0;
+/// Bytes of a message that one packet of SCTP carries, and what DTLS and SCTP add.
+const FRAGMENT: usize = 1_062;
+const FRAGMENT_OVERHEAD: f64 = 65.0;
 /// Bytes of a video frame that one packet carries.
 const PACKET_ROOM: f64 = 1_120.0;
 
@@ -47,6 +51,10 @@ pub struct Forecast {
     pub tracks_published: u64,
     /// Tracks received, one for each that a subscriber gets with everybody in.
     pub tracks_received: u64,
+    /// Data channels published, and received with everybody in.
+    pub channels_published: u64,
+    /// Likewise.
+    pub channels_received: u64,
     /// Joins, rejoins included.
     pub joins: f64,
     /// Most joins in a second.
@@ -71,7 +79,7 @@ pub struct Forecast {
     pub sfu_cores: Option<f64>,
 }
 
-/// Media a second, RTP in UDP payloads.
+/// Media a second: RTP, and messages of data channels in SCTP over DTLS, as UDP payloads.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 pub struct Flow {
     /// Packets from publishers.
@@ -104,6 +112,13 @@ impl Load {
     fn add(&mut self, other: Self, times: f64) {
         self.packets += other.packets * times;
         self.bits += other.bits * times;
+    }
+
+    /// A data channel.
+    fn of_channel(channel: &ChannelPlan) -> Self {
+        let packets = channel.message.div_ceil(FRAGMENT) as f64;
+        let bytes = channel.message as f64 + packets * FRAGMENT_OVERHEAD;
+        Self { packets: packets * channel.rate, bits: bytes * 8.0 * channel.rate }
     }
 
     /// What a publisher of this media sends: all layers.
@@ -164,12 +179,12 @@ impl Load {
 /// Sums of one room, bucket by bucket.
 #[derive(Debug, Default)]
 struct RoomLoad {
-    /// Published, by kind.
-    published: [Vec<Load>; 2],
+    /// Published: sound, pictures, messages.
+    published: [Vec<Load>; LANES],
     /// What one subscriber would get of it.
-    served: [Vec<Load>; 2],
+    served: [Vec<Load>; LANES],
     /// Subscribers, by kind.
-    subscribers: [Vec<f64>; 2],
+    subscribers: [Vec<f64>; LANES],
     /// What subscribers would get from themselves.
     own: Vec<Load>,
     publishers: Vec<f64>,
@@ -194,6 +209,9 @@ impl RoomLoad {
 }
 
 const KINDS: [MediaKind; 2] = [MediaKind::Audio, MediaKind::Video];
+/// The kinds of tracks, and messages.
+const LANES: usize = KINDS.len() + 1;
+const MESSAGES: usize = KINDS.len();
 
 impl Forecast {
     /// Predicts a plan.
@@ -240,12 +258,15 @@ impl Forecast {
         let sockets = 2 * most(&mut transports.iter().copied()).ceil() as u64;
         let reference = matches!(plan.target.adapter, AdapterPlan::Reference(_));
         let (published, received) = tracks(plan);
+        let (channels_published, channels_received) = channels(plan);
         Self {
             participants: plan.participants.len() as u64,
             participants_at_once: most(&mut present.iter().copied()),
             rooms: plan.rooms.len() as u64,
             tracks_published: published,
             tracks_received: received,
+            channels_published,
+            channels_received,
             joins: joins.iter().sum(),
             joins_per_second: most(&mut joins.iter().map(|joins| joins / buckets.width)),
             arrivals_dropped: plan.arrivals_dropped,
@@ -264,7 +285,7 @@ impl Forecast {
 impl RoomLoad {
     fn flow(&self, bucket: usize) -> Flow {
         let mut flow = Flow::default();
-        for kind in 0..KINDS.len() {
+        for kind in 0..LANES {
             let (load, subscribers) = (self.published[kind][bucket], self.subscribers[kind][bucket]);
             let served = self.served[kind][bucket];
             flow.packets_up += load.packets;
@@ -288,9 +309,15 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, join
     for &index in &plan.rooms[room].participants {
         let participant = &plan.participants[index as usize];
         presence(plan, participant, buckets, &mut shares, joins);
-        let watches = KINDS.map(|kind| watched(plan, participant, kind));
+        let [audio, video] = KINDS.map(|kind| watched(plan, participant, kind));
+        let watches = [audio, video, heard(plan, participant)];
         let publishes = !participant.publish.is_empty();
-        let (mut own, mut served) = ([Load::default(); 2], [Load::default(); 2]);
+        let (mut own, mut served) = ([Load::default(); LANES], [Load::default(); LANES]);
+        for &channel in &participant.channels {
+            let load = Load::of_channel(&plan.channels[usize::from(channel)]);
+            own[MESSAGES].add(load, 1.0);
+            served[MESSAGES].add(load, 1.0);
+        }
         for &media in &participant.publish {
             let kind = usize::from(plan.media[usize::from(media)].kind() == MediaKind::Video);
             let (plan, seat) = (&plan.media[usize::from(media)], participant.seat.as_ref());
@@ -298,14 +325,14 @@ fn sum_room(plan: &Plan, room: usize, buckets: Buckets, sum: &mut RoomLoad, join
             served[kind].add(Load::down(plan, seat), 1.0);
         }
         for (bucket, &share) in shares.iter().enumerate() {
-            let watching = if watches.iter().any(|part| *part > 0.0) { share } else { 0.0 };
+            let watching = if watches[..MESSAGES].iter().any(|part| *part > 0.0) { share } else { 0.0 };
             sum.present[bucket] += share;
             sum.watching[bucket] += watching;
             if publishes {
                 sum.publishers[bucket] += share;
                 sum.both[bucket] += share * watching;
             }
-            for kind in 0..KINDS.len() {
+            for kind in 0..LANES {
                 sum.published[kind][bucket].add(own[kind], share);
                 sum.served[kind][bucket].add(served[kind], share);
                 let watching = watches[kind] * share;
@@ -328,6 +355,35 @@ fn watched(plan: &Plan, one: &ParticipantPlan, kind: MediaKind) -> f64 {
             f64::from(selection.people(others, pins::pinned(plan, one, kind))) / f64::from(others.max(1))
         }
     }
+}
+
+/// The part of the others' messages that a participant receives.
+fn heard(plan: &Plan, one: &ParticipantPlan) -> f64 {
+    if plan.channels.is_empty() {
+        return 0.0;
+    }
+    let room = &plan.rooms[one.room as usize];
+    let others = room.participants.iter().filter(|index| **index != one.index);
+    let others = others.map(|index| &plan.participants[*index as usize]).filter(|other| !other.channels.is_empty());
+    let (mut all, mut taken) = (0, 0);
+    for other in others {
+        all += 1;
+        taken += u32::from(one.subscribe.takes_messages_of(&other.name));
+    }
+    if all == 0 { 0.0 } else { f64::from(taken) / f64::from(all) }
+}
+
+/// Data channels published, and received with everybody in.
+fn channels(plan: &Plan) -> (u64, u64) {
+    let (mut published, mut received) = (0, 0);
+    for room in &plan.rooms {
+        let people = || room.participants.iter().map(|index| &plan.participants[*index as usize]);
+        let all: u64 = people().map(|one| one.channels.len() as u64).sum();
+        published += all;
+        let of = |one: &ParticipantPlan| ((all - one.channels.len() as u64) as f64 * heard(plan, one)).round() as u64;
+        received += if all == 0 { 0 } else { people().map(of).sum() };
+    }
+    (published, received)
 }
 
 /// Mean over the measured window.

@@ -4,7 +4,7 @@ use super::draw::Drawing;
 use super::facts::groups::{By, Panel};
 use super::facts::{Facts, failures, speakers as voices, worst};
 use super::plots::bullet::{Bullet, bullet};
-use super::plots::{dots, heat, layers, percentiles, phases, small, speakers, strips, views};
+use super::plots::{data, dots, heat, layers, percentiles, phases, small, speakers, strips, views};
 use crate::outcome::Verdict;
 
 /// Widths of figures across the page, of half of it, and on a phone, px.
@@ -60,6 +60,8 @@ pub struct Figures {
     pub speakers: Option<Figure>,
     /// Estimates of congestion control beside capacity; `None` where nothing was under it.
     pub congestion: Option<Figure>,
+    /// Messages of data channels; `None` where there were none.
+    pub data: Option<Figure>,
     /// Frame delay over time.
     pub heat: Figure,
     /// Six measures by network.
@@ -115,6 +117,11 @@ impl Figures {
                     "Estimated rate, encoders' target and the uplink's capacity over the run, and how full it was";
                 (!list.is_empty()).then(|| Figure::both("congestion", title, FULL, |w| strips::strips(times, w, &list)))
             },
+            data: data::is_known(facts.outcome).then(|| {
+                let list = data::data(facts);
+                let title = "Messages of data channels, their latency and the share that came, over the run";
+                Figure::both("data", title, FULL, |w| strips::strips(times, w, &list))
+            }),
             heat: Figure::both("frame-delay", "Frame delay of all frames over the run", FULL, |w| heat::heat(facts, w)),
             networks: group(By::Network),
             populations: group(By::Population),
@@ -139,6 +146,7 @@ impl Figures {
             .chain(&self.layers)
             .chain(&self.speakers)
             .chain(&self.congestion)
+            .chain(&self.data)
             .chain([&self.heat])
             .chain(&self.networks)
             .chain(&self.populations)

@@ -463,7 +463,7 @@ fn carried(plan: &ThresholdPlan, label: &str) -> Result<(), Refusal> {
     let name = plan.metric.name();
     let of_the_run = name.starts_with("harness.") || matches!(plan.metric, Metric::SfuCpu | Metric::SfuRss);
     let of_media =
-        ["rtp.", "audio.", "video.", "delay.", "integrity.", "sfu.forward"].iter().any(|p| name.starts_with(p))
+        ["rtp.", "audio.", "video.", "data.", "delay.", "integrity.", "sfu.forward"].iter().any(|p| name.starts_with(p))
             && !matches!(plan.metric, Metric::RtpRttStun | Metric::IntegritySsrcDup);
     let refuse = |why: &str, help: &str| Err((format!("`{name}` {why}"), help.to_owned()));
     match label {

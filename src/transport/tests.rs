@@ -1,9 +1,10 @@
 //! Two transports over a wire in memory: what they agree on, and what must not work.
 
 use super::secure::Factory;
-use super::{Event, Output, Secure};
+use super::{Event, Message, Output, Secure};
 use crate::clock::{Duration, Instant};
-use crate::conference::Cause;
+use crate::conference::channel::{BUFFER_LIMIT, MAX_MESSAGE_LEN};
+use crate::conference::{Cause, ChannelParameters, Reliability};
 use crate::rtp::srtp::Session;
 use std::net::SocketAddr;
 
@@ -13,6 +14,8 @@ struct Pair {
     now: Instant,
     keys: [Option<Session>; 2],
     failures: [Vec<(Cause, String)>; 2],
+    opened: [Vec<u16>; 2],
+    messages: [Vec<Message>; 2],
     first_bytes: Vec<u8>,
 }
 
@@ -37,6 +40,8 @@ impl Pair {
             now: Instant::from_millis(1),
             keys: [None, None],
             failures: [vec![], vec![]],
+            opened: [vec![], vec![]],
+            messages: [vec![], vec![]],
             first_bytes: vec![],
         }
     }
@@ -75,8 +80,12 @@ impl Pair {
                 }
                 Output::Event(Event::Keys(keys)) => self.keys[end] = Some(*keys),
                 Output::Event(Event::Failed(cause, detail)) => self.failures[end].push((cause, detail)),
+                Output::Event(Event::ChannelOpen(id)) => self.opened[end].push(id),
                 Output::Event(Event::IceConnected | Event::Restarted | Event::Closed | Event::RoundTrip(_)) => {}
             }
+        }
+        while let Some(message) = self.ends[end].poll_message() {
+            self.messages[end].push(message);
         }
     }
 }
@@ -179,4 +188,40 @@ fn a_peer_with_one_usable_address_is_the_only_one_and_with_two_it_is_not() {
         let only = (others == 0).then_some(pair.addresses[1]);
         assert_eq!(pair.ends[0].only_peer(), only, "{:?}", parameters[1].candidates);
     }
+}
+
+#[test]
+fn messages_cross_channels_that_both_ends_opened() {
+    let mut pair = Pair::new();
+    pair.connect([true, false]);
+    pair.run(Duration::from_secs(1), [true, true]);
+    let reliabilities = [Reliability::Reliable, Reliability::MaxRetransmits(0), Reliability::MaxLifetime(200)];
+    for (id, reliability) in (0..).zip(reliabilities) {
+        for end in [0, 1] {
+            let parameters = ChannelParameters { id, ordered: id == 0, reliability };
+            pair.ends[end].open_channel(pair.now, &parameters);
+            // A second one of a number changes nothing.
+            pair.ends[end].open_channel(pair.now, &parameters);
+        }
+    }
+    pair.run(Duration::from_secs(5), [true, true]);
+    assert_eq!(pair.opened, [vec![0, 1, 2], vec![0, 1, 2]]);
+    let now = pair.now;
+    let long = vec![7; MAX_MESSAGE_LEN];
+    assert!(pair.ends[0].send_message(now, 0, &long) && pair.ends[1].send_message(now, 2, b"back"));
+    assert!(!pair.ends[0].send_message(now, 0, &vec![7; MAX_MESSAGE_LEN + 1]), "too long");
+    assert!(!pair.ends[0].send_message(now, 9, b"nowhere"), "never opened");
+    pair.run(Duration::from_secs(2), [true, true]);
+    assert_eq!(pair.messages[1], [Message { id: 0, bytes: long.clone() }]);
+    assert_eq!(pair.messages[0], [Message { id: 2, bytes: b"back".to_vec() }]);
+    // What nobody takes fills the buffer, and no more.
+    let now = pair.now;
+    let taken = (0..40).filter(|_| pair.ends[0].send_message(now, 0, &long)).count();
+    assert!(taken * MAX_MESSAGE_LEN <= BUFFER_LIMIT && taken >= 12, "{taken}");
+    let now = pair.now;
+    [0, 1].into_iter().for_each(|end| pair.ends[end].close_channel(now, 1));
+    pair.run(Duration::from_secs(2), [true, true]);
+    let now = pair.now;
+    assert!(!pair.ends[0].send_message(now, 1, b"closed"));
+    assert!(pair.failures.iter().all(Vec::is_empty), "{:?}", pair.failures);
 }

@@ -383,6 +383,15 @@ impl World {
                         written.push(forward.leg);
                     }
                 }
+                LegOutput::Message { id: channel, bytes } => {
+                    let mut copies = Vec::new();
+                    self.rooms.forward_message(id, channel, bytes.len(), &mut copies);
+                    for copy in copies {
+                        let Some(to) = self.legs.get_mut(&copy.leg) else { continue };
+                        to.leg.send_message(self.now, copy.id, &bytes);
+                        written.push(copy.leg);
+                    }
+                }
                 LegOutput::KeyframeWanted(stream) => {
                     self.rooms.handle_input(self.now, room::Input::KeyframeWanted { leg: id, stream });
                 }

@@ -4,6 +4,7 @@ mod codecs;
 mod congestion;
 mod crowd;
 mod defects;
+mod data;
 mod faults;
 mod groups;
 mod layers;

@@ -1,6 +1,7 @@
 //! `report.html`: one file, nothing fetched, no script, light and dark, wide and narrow, screen and paper.
 
 mod congestion;
+mod data;
 mod faults;
 mod first;
 mod generator;
@@ -24,12 +25,13 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("style.css");
 
 /// Sections with their names in the navigation.
-const SECTIONS: [(&str, &str); 17] = [
+const SECTIONS: [(&str, &str); 18] = [
     ("seeds", "Seeds"),
     ("joins", "Joins"),
     ("time", "Over time"),
     ("congestion", "Congestion control"),
     ("layers", "Layers"),
+    ("data", "Data channels"),
     ("faults", "Faults"),
     ("speakers", "Who spoke"),
     ("delay", "Delay"),
@@ -65,6 +67,7 @@ pub fn page(facts: &Facts, failures: &[Failure], compared: &[(By, Vec<Panel>)], 
                     (time::over_time(facts, figures))
                     @if let Some(plot) = &figures.congestion { (congestion::congestion(facts, plot)) }
                     (layers::layers(facts, figures))
+                    @if let Some(plot) = &figures.data { (data::data(facts, plot)) }
                     (faults::faults(facts))
                     (speakers::speakers(facts, figures))
                     (time::delay(facts, figures))
@@ -118,6 +121,7 @@ fn navigation(early: bool, outcome: &Outcome, figures: &Figures) -> Markup {
         "faults" => !outcome.faults.is_empty(),
         "speakers" => figures.speakers.is_some(),
         "congestion" => figures.congestion.is_some(),
+        "data" => figures.data.is_some(),
         _ => true,
     };
     let there = SECTIONS.iter().filter(|(id, _)| there(id));

@@ -4,6 +4,7 @@ pub mod bullet;
 pub mod dots;
 pub mod frame;
 pub mod heat;
+pub mod data;
 pub mod layers;
 pub mod percentiles;
 pub mod phases;

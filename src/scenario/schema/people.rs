@@ -205,6 +205,9 @@ pub struct Subscribe {
         pattern = r"^ *(all|none|last-n\(.+\)|active\(.+\)|page\(.+\)|pinned\(.+\)( *\+ *active\(.+\))?) *$"
     ))]
     pub video: String,
+    /// Other participants' messages over data channels: everybody's, nobody's, or those of who is named.
+    #[schemars(extend("default" = "all"), regex(pattern = r"^ *(all|none|pinned\(.+\)) *$"))]
+    pub data: Option<String>,
     /// In which layer of theirs, simulcast or within one stream: "auto" is the best that the way to this participant carries,
     /// the others are asked for and still no better than that. "svc(1,2)" is at most spatial layer 1 and temporal layer 2, 0
     /// the lowest, of video in one stream; "random(exp(20s))" is low, mid or high, drawn anew after each such time.

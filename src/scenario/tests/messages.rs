@@ -66,7 +66,22 @@ fn every_documented_error_says_what_to_write_instead() {
         ("[target]\negress = \"3gg\"", "there is no built-in profile `3gg`", "`throng profiles`"),
         // Media.
         ("[media.m]\ncodec = \"opus\"", "`media.m` needs `kind`", "kind = \"audio\""),
-        ("[media.m]\nkind = \"data\"", "data channels are not built yet", "`audio`"),
+        ("[media.m]\nkind = \"data\"\nrate = 1", "`media.m` needs `message`", "message = \"200B\""),
+        ("[media.m]\nkind = \"data\"\nmessage = \"200B\"", "`media.m` needs `rate`", "rate = 10"),
+        ("[media.m]\nkind = \"data\"\nmessage = \"48B\"\nrate = 1", "no room for its stamp of 49", "\"49B\""),
+        ("[media.m]\nkind = \"data\"\nmessage = \"65KiB\"\nrate = 1", "longer than the 65536", "\"64KiB\""),
+        ("[media.m]\nkind = \"data\"\nmessage = \"200B\"\nrate = 2000", "`rate` is 2000", "0.01 to 1000"),
+        (
+            "[media.m]\nkind = \"data\"\nmessage = \"200B\"\nrate = 1\nmax_retransmits = 1\nmax_lifetime = \"1s\"",
+            "not by both",
+            "keep one of",
+        ),
+        (
+            "[media.m]\nkind = \"data\"\nmessage = \"200B\"\nrate = 1\nmax_lifetime = \"70s\"",
+            "`max_lifetime` is out of bounds",
+            "\"65s\"",
+        ),
+        ("[media.m]\nkind = \"data\"\nmessage = \"200B\"\nrate = 1\ncodec = \"opus\"", "`codec` is not a key", ""),
         (
             "[media.m]\nkind = \"audio\"\nfec = true\nptime = \"5ms\"\nbitrate = \"128kbps\"",
             "in-band FEC is SILK's",

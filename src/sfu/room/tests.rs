@@ -2,6 +2,7 @@
 
 mod admission;
 mod estimates;
+mod channels;
 mod layers;
 mod rosters;
 

@@ -3,6 +3,7 @@
 
 mod bad_days;
 mod black;
+mod data;
 mod delays;
 mod faults;
 mod groups;

@@ -149,7 +149,10 @@ impl Association {
 
     /// When to be told the time again.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.timer, self.sending.poll_timeout(), self.receiving.poll_timeout()].into_iter().flatten().min()
+        // Before the handshake is over nothing else can be sent.
+        let established = self.state == State::Established;
+        let sack = self.receiving.poll_timeout().filter(|_| established);
+        [self.timer, self.sending.poll_timeout(), sack].into_iter().flatten().min()
     }
 
     /// The next datagram.

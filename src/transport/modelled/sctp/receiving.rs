@@ -102,9 +102,9 @@ impl Receiving {
             return;
         }
         self.cumulative = cumulative;
-        self.beyond = self.beyond.split_off(&(cumulative + 1));
+        self.beyond = self.beyond.split_off(&cumulative.saturating_add(1));
         self.advance();
-        let kept = self.fragments.split_off(&(cumulative + 1));
+        let kept = self.fragments.split_off(&cumulative.saturating_add(1));
         let given_up = std::mem::replace(&mut self.fragments, kept);
         self.release(given_up.values().map(|fragment| fragment.payload.len()).sum());
         for &(stream, ssn) in streams {

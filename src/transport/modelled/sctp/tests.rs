@@ -158,7 +158,7 @@ fn so_many_retransmissions_save_what_they_can() {
 
 #[test]
 fn a_lifetime_ends_what_would_come_too_late() {
-    let mut pair = Pair::new(true, Reliability::MaxLifetime(500), |number| (10..30).contains(&number));
+    let mut pair = Pair::new(true, Reliability::MaxLifetime(500), |number| (10..45).contains(&number));
     for number in 0..60 {
         pair.send(number, 60);
         pair.run(200 + 20 * (u64::from(number) + 1));
@@ -192,4 +192,64 @@ fn sequence_numbers_of_messages_wrap() {
     pair.run(now + 20_000);
     assert_eq!(pair.came.len(), 70_000);
     assert!(pair.came.iter().enumerate().all(|(index, (_, first, _))| *first == index as u8));
+}
+
+mod arbitrary {
+    use super::*;
+    use proptest::prelude::*;
+    use wire::Data;
+
+    /// Kind, three numbers and a length.
+    type Step = (u8, u32, u16, u16, usize);
+
+    fn packet((kind, tsn, a, b, length): Step) -> Vec<u8> {
+        let payload = vec![kind; length];
+        let data = Data {
+            tsn,
+            stream: a % 4,
+            ssn: b,
+            unordered: kind & 8 != 0,
+            begin: kind & 16 != 0,
+            end: kind & 32 != 0,
+            payload: &payload,
+        };
+        let pairs = vec![(a, b), (b, a)];
+        let mut packet = Packet::new();
+        packet.push(&match kind % 8 {
+            0 => Chunk::Init,
+            1 => Chunk::InitAck,
+            2 => Chunk::CookieEcho,
+            3 => Chunk::CookieAck,
+            4 => Chunk::Sack { cumulative: tsn, window: tsn, gaps: pairs },
+            5 => Chunk::ForwardTsn { cumulative: tsn, streams: pairs },
+            _ => Chunk::Data(data),
+        });
+        packet.finish()
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_in_any_order_never_panic(
+            steps in proptest::collection::vec(
+                (any::<u8>(), prop_oneof![0u32..12, any::<u32>()], 0u16..9, any::<u16>(), 0usize..40), 0..60),
+            client in any::<bool>(),
+            reliability in prop::sample::select(
+                vec![Reliability::Reliable, Reliability::MaxRetransmits(0), Reliability::MaxLifetime(100)]),
+        ) {
+            let mut end = Association::new(client);
+            end.open(ChannelParameters { id: 0, ordered: true, reliability });
+            end.begin(Instant::ZERO);
+            let mut now = Instant::ZERO;
+            for step in steps {
+                now += Duration::from_millis(u64::from(step.0));
+                end.handle_datagram(now, &packet(step));
+                end.send(now, 0, &[1; 100]);
+                if end.poll_timeout().is_some_and(|at| at <= now) {
+                    end.handle_timeout(now);
+                }
+                prop_assert!(end.poll_timeout().is_none_or(|at| at > now), "it would be driven for ever");
+                while end.poll_datagram().is_some() || end.poll_message().is_some() {}
+            }
+        }
+    }
 }

@@ -64,6 +64,7 @@ proptest! {
                     }
                     LegOutput::KeyframeWanted(stream) => prop_assert_eq!(stream, STREAM),
                     LegOutput::Transmit { datagram, .. } => prop_assert!(datagram.len() <= 1_200),
+                    LegOutput::Message { .. } => prop_assert!(false, "nobody opened a channel"),
                     LegOutput::Connected | LegOutput::Closed | LegOutput::Estimate(_) => {}
                 }
             }

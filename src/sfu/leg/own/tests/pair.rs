@@ -257,6 +257,7 @@ impl Peer {
                     }
                 }
                 LegOutput::Packet(packet) => self.packets.push(packet),
+                LegOutput::Message { id, .. } => self.outputs.push(format!("message over {id}")),
                 LegOutput::KeyframeWanted(stream) => wanted.push(stream),
                 LegOutput::Estimate(rate) => self.estimates.push((now, rate)),
                 LegOutput::Connected => self.outputs.push("connected".into()),
