@@ -231,6 +231,12 @@ impl Metric {
         self.spec().name
     }
 
+    /// Whether it is one of data channels, of which participants' own totals are not kept.
+    #[must_use]
+    pub fn is_of_messages(self) -> bool {
+        self.name().starts_with("data.") || self == Self::IntegrityMessageOrder
+    }
+
     /// The metric called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

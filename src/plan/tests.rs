@@ -248,7 +248,7 @@ fn every_file_in_scenarios_resolves() {
         names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
     }
     names.sort();
-    let plain = ["access", "churn", "clips", "codecs", "faults", "layers", "lossy", "meeting", "quickstart"];
+    let plain = ["access", "churn", "clips", "codecs", "data", "faults", "layers", "lossy", "meeting", "quickstart"];
     let rest = [
         "rfc8867-5.1",
         "rfc8867-5.2",

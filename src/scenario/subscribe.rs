@@ -9,7 +9,8 @@ use crate::dist::Dist;
 use crate::media::scalability::MOST as MOST_LAYERS;
 use std::time::Duration;
 
-pub(crate) static SUBSCRIBE: Shape = Shape { name: "Subscribe", keys: &["audio", "video", "data", "layer"], refused: &[] };
+pub(crate) static SUBSCRIBE: Shape =
+    Shape { name: "Subscribe", keys: &["audio", "video", "data", "layer"], refused: &[] };
 
 /// What a participant asks for, by kind.
 #[derive(Clone, PartialEq, Debug)]

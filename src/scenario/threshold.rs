@@ -328,6 +328,8 @@ fn allowed(metric: Metric, aggregate: Aggregate, text: &str) -> Result<(), Refus
     use Aggregate as A;
     let spec = metric.spec();
     let (fits, all) = match spec.kind {
+        // Messages are kept by channel and population, and not by participant.
+        Kind::Ratio if metric.is_of_messages() => (aggregate == A::Value, "value"),
         Kind::Counter => (matches!(aggregate, A::Count | A::Rate), "count, rate"),
         Kind::Ratio => (matches!(aggregate, A::Value | A::Quantile(_)), "value, p<number> (over participants)"),
         Kind::Trend => (
@@ -462,14 +464,18 @@ fn check_spell(plan: &ThresholdPlan, word: &str, name: &str, values: &LabelValue
 fn carried(plan: &ThresholdPlan, label: &str) -> Result<(), Refusal> {
     let name = plan.metric.name();
     let of_the_run = name.starts_with("harness.") || matches!(plan.metric, Metric::SfuCpu | Metric::SfuRss);
-    let of_media =
-        ["rtp.", "audio.", "video.", "data.", "delay.", "integrity.", "sfu.forward"].iter().any(|p| name.starts_with(p))
-            && !matches!(plan.metric, Metric::RtpRttStun | Metric::IntegritySsrcDup);
+    let of_media = ["rtp.", "audio.", "video.", "data.", "delay.", "integrity.", "sfu.forward"]
+        .iter()
+        .any(|p| name.starts_with(p))
+        && !matches!(plan.metric, Metric::RtpRttStun | Metric::IntegritySsrcDup);
     let refuse = |why: &str, help: &str| Err((format!("`{name}` {why}"), help.to_owned()));
     match label {
         "phase" => Ok(()),
         _ if of_the_run => refuse("belongs to the run as a whole", "`where` can only say `phase` here"),
         "media" | "codec" if !of_media => refuse("is not of one media", "filter by population, network or phase"),
+        "room" | "codec" if plan.metric.is_of_messages() => {
+            refuse("is not kept by room or codec", "filter by population, network, media or phase")
+        }
         "room" if plan.aggregate_needs_histogram() => refuse(
             "has no histogram a room",
             "filter by population, network, media or phase, or judge a counter's count",

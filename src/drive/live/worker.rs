@@ -79,8 +79,12 @@ impl Worker {
         sources: Sources,
     ) -> std::io::Result<Self> {
         let plan = &shared.plan;
-        let recorder =
-            Recorder::new(plan.populations.len(), plan.networks.len(), plan.media_names().count(), plan.output.interval);
+        let recorder = Recorder::new(
+            plan.populations.len(),
+            plan.networks.len(),
+            plan.media_names().count(),
+            plan.output.interval,
+        );
         let mut local = vec![u32::MAX; plan.participants.len()];
         for (index, &participant) in participants.iter().enumerate() {
             local[participant as usize] = index as u32;

@@ -512,6 +512,16 @@ fn every_documented_error_says_what_to_write_instead() {
             "`warn`",
         ),
         (
+            "[[threshold]]\nmetric = \"data.delivery\"\nexpect = \"p95 > 0.9\"",
+            "`data.delivery` is a ratio and has no `p95`",
+            "its aggregates are value",
+        ),
+        (
+            "[[threshold]]\nmetric = \"data.messages_dropped\"\nexpect = \"count == 0\"\nwhere = { room = \"1\" }",
+            "is not kept by room",
+            "filter by population",
+        ),
+        (
             "[[threshold]]\nmetric = \"join.total\"\nexpect = \"p95 < 2s\"\nabort = { after = \"3s\" }",
             "needs `on_fail`",
             "",

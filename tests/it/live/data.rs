@@ -66,9 +66,13 @@ fn check(name: &str, ran: &Ran, simulated: &Ran) {
     assert!((live - modelled).abs() < 0.06 && live < 0.97, "leg {name}: {live} live, {modelled} simulated");
     let late = ran.pooled("harness.send_lateness", &[]).p95.expect("messages were sent");
     for (network, media) in [("near", "sure"), ("near", "rash"), ("far", "rash")] {
-        let [live, modelled] = [ran, simulated].map(|ran| of(ran, "data.latency", network, media).p50.expect("messages came"));
+        let [live, modelled] =
+            [ran, simulated].map(|ran| of(ran, "data.latency", network, media).p50.expect("messages came"));
         // Two links of 20 ms; ticks of ours and a wake of the SFU besides.
-        assert!((live - modelled).abs() < 0.010 + late, "leg {name}, {network} {media}: {live} live, {modelled} simulated");
+        assert!(
+            (live - modelled).abs() < 0.010 + late,
+            "leg {name}, {network} {media}: {live} live, {modelled} simulated"
+        );
     }
     let most = of(ran, "data.latency", "far", "sure").max;
     assert!(most > Some(0.15), "leg {name}: what is sent again is late, {most:?}");

@@ -289,9 +289,8 @@ impl Leg {
                     }
                 }
                 Output::Event(Event::Failed(..) | Event::Closed) => self.closed = true,
-                Output::Event(
-                    Event::IceConnected | Event::Restarted | Event::RoundTrip(_) | Event::ChannelOpen(_),
-                ) => {}
+                Output::Event(Event::IceConnected | Event::Restarted | Event::RoundTrip(_) | Event::ChannelOpen(_)) => {
+                }
             }
         }
         while let Some(Message { id, bytes }) = self.transport.poll_message() {

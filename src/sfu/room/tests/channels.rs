@@ -78,15 +78,10 @@ fn what_breaks_the_rules_is_refused_or_counted() {
     let refusals = |world: &World| {
         heard(world, 1).iter().filter(|message| matches!(message, ServerMessage::Refused { .. })).count()
     };
-    for (count, wrong) in [
-        channel("odd", 1),
-        channel("again", 0),
-        channel("chat", 2),
-        channel("", 4),
-        channel("high", MAX_STREAM_ID + 1),
-    ]
-    .into_iter()
-    .enumerate()
+    for (count, wrong) in
+        [channel("odd", 1), channel("again", 0), channel("chat", 2), channel("", 4), channel("high", MAX_STREAM_ID + 1)]
+            .into_iter()
+            .enumerate()
     {
         world.ask(1, Request::OpenChannel(wrong));
         assert_eq!(refusals(&world), count + 1);

@@ -177,12 +177,7 @@ impl Receiving {
     }
 
     /// The fragment where a message begins or ends, from one in its middle.
-    fn edge(
-        &self,
-        from: u32,
-        is_edge: impl Fn(&Fragment) -> bool,
-        step: impl Fn(u32) -> Option<u32>,
-    ) -> Option<u32> {
+    fn edge(&self, from: u32, is_edge: impl Fn(&Fragment) -> bool, step: impl Fn(u32) -> Option<u32>) -> Option<u32> {
         let mut tsn = from;
         while !is_edge(self.fragments.get(&tsn)?) {
             tsn = step(tsn)?;
