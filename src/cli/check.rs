@@ -146,6 +146,12 @@ fn target(plan: &Plan) -> String {
     }
 }
 
+/// Data channels, where there are any.
+fn channels(forecast: &Forecast) -> Option<String> {
+    let (published, received) = (forecast.channels_published, forecast.channels_received);
+    (published > 0).then(|| format!("{published} published, {received} received"))
+}
+
 fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     let mut out = format!(
         "{}: {} in {}, seed {}\n\n",
@@ -178,10 +184,7 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     line("rooms", rooms(plan));
     line("arrivals", arrivals(plan, forecast));
     line("tracks", format!("{} published, {} received", forecast.tracks_published, forecast.tracks_received));
-    if forecast.channels_published > 0 {
-        let (published, received) = (forecast.channels_published, forecast.channels_received);
-        line("channels", format!("{published} published, {received} received"));
-    }
+    channels(forecast).into_iter().for_each(|text| line("channels", text));
     line("steady", flow(&forecast.steady));
     line("peak", format!("{} at {:.0} s", flow(&forecast.peak), forecast.peak_at));
     if plan.run.world == World::Simulated {

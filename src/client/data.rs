@@ -128,7 +128,7 @@ impl Leg {
             return;
         };
         let seed = turn.shared.participant(turn.me).seed.indexed("channel", u64::from(sending.channel));
-        let phase = u128::from(seed.bits()) * sending.interval.as_nanos() >> 64;
+        let phase = (u128::from(seed.bits()) * sending.interval.as_nanos()) >> 64;
         sending.due = Some(turn.now + Duration::from_nanos(phase as u64));
     }
 
