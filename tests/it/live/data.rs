@@ -12,8 +12,8 @@ fn scenario() -> String {
 {head}
 [media.sure]
 kind = "data"
-message = "2000B"
-rate = 10
+message = "500B"
+rate = 5
 [media.rash]
 kind = "data"
 message = "300B"
@@ -24,8 +24,8 @@ max_retransmits = 0
 up = {{ delay = "20ms" }}
 down = {{ delay = "20ms" }}
 [network.far]
-up = {{ delay = "20ms", loss = {{ model = "iid", p = 0.05 }} }}
-down = {{ delay = "20ms", loss = {{ model = "iid", p = 0.05 }} }}
+up = {{ delay = "20ms", loss = {{ model = "iid", p = 0.02 }} }}
+down = {{ delay = "20ms", loss = {{ model = "iid", p = 0.02 }} }}
 [[population]]
 name = "near"
 count = 2
@@ -61,16 +61,16 @@ fn check(name: &str, ran: &Ran, simulated: &Ran) {
         assert_eq!(delivery(ran, "near", media), 1.0, "leg {name}: nothing is lost without loss");
     }
     assert_eq!(delivery(ran, "far", "sure"), 1.0, "leg {name}: a reliable channel loses nothing");
-    // 9.75 % of 800 messages: four standard deviations of the difference of two such shares.
+    // 4 % of 800 messages: four standard deviations of the difference of two such shares.
     let (live, modelled) = (delivery(ran, "far", "rash"), delivery(simulated, "far", "rash"));
-    assert!((live - modelled).abs() < 0.06 && live < 0.97, "leg {name}: {live} live, {modelled} simulated");
+    assert!((live - modelled).abs() < 0.04 && live < 0.99, "leg {name}: {live} live, {modelled} simulated");
     let late = ran.pooled("harness.send_lateness", &[]).p95.expect("messages were sent");
     for (network, media) in [("near", "sure"), ("near", "rash"), ("far", "rash")] {
         let [live, modelled] =
             [ran, simulated].map(|ran| of(ran, "data.latency", network, media).p50.expect("messages came"));
-        // Two links of 20 ms; ticks of ours and a wake of the SFU besides.
+        // Two links of 20 ms; ticks of ours, a wake of the SFU and its cryptography, unoptimised, besides.
         assert!(
-            (live - modelled).abs() < 0.010 + late,
+            (live - modelled).abs() < 0.025 + late,
             "leg {name}, {network} {media}: {live} live, {modelled} simulated"
         );
     }
