@@ -11,9 +11,9 @@ pub mod numbering;
 pub mod protocol;
 pub mod transport;
 
+pub use channel::{ChannelParameters, ReceiveChannel, Reliability, SendChannel};
 #[cfg(test)]
 pub use defect::Defect;
-pub use channel::{ChannelParameters, ReceiveChannel, Reliability, SendChannel};
 pub use failure::{Cause, Phase};
 pub use media::{Codec, CodecParameters, Feedback, MediaKind, ReceiveParameters, SendLayer, SendParameters, TrackName};
 pub use transport::{Credentials, LegKind, Setup, TransportParameters};

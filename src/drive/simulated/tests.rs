@@ -3,8 +3,8 @@
 mod codecs;
 mod congestion;
 mod crowd;
-mod defects;
 mod data;
+mod defects;
 mod faults;
 mod groups;
 mod layers;

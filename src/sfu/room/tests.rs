@@ -1,8 +1,8 @@
 //! The laws of the rooms, without any transport: legs open as soon as they are asked for.
 
 mod admission;
-mod estimates;
 mod channels;
+mod estimates;
 mod layers;
 mod rosters;
 
