@@ -2,6 +2,7 @@
 
 use super::{Arrival, Forecast, Plan, load};
 use crate::clock::{Duration, Instant};
+use crate::scenario::run::World;
 use crate::scenario::{Settings, beside, no_files};
 use netem::Loss;
 use std::collections::BTreeMap;
@@ -243,7 +244,8 @@ fn every_file_in_scenarios_resolves() {
         let plan = plan_of(&path.display().to_string(), &text, None);
         let forecast = Forecast::of(&plan);
         let need = forecast.cores + forecast.sfu_cores.unwrap_or(0.0);
-        assert!(need < 2.0, "{}: {need} cores, {forecast:?}", path.display());
+        let simulated = plan.run.world == World::Simulated;
+        assert!(simulated || need < 2.0, "{}: {need} cores, {forecast:?}", path.display());
         assert!(plan.participants.iter().all(|p| plan.populations[usize::from(p.population)].absent == 0));
         names.push(path.file_stem().unwrap().to_string_lossy().into_owned());
     }

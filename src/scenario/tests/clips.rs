@@ -93,7 +93,12 @@ fn layers_that_cannot_be_switched_are_refused_with_key_and_mend() {
             "each layer has its own file",
             "take it out",
         ),
-        (format!("codec = \"vp9\"\n{LAYERS}"), "layers.mode", "simulcast of VP9 is not built", "codec = \"vp8\""),
+        (
+            format!("codec = \"vp9\"\n{LAYERS}"),
+            "layers.mode",
+            "clips of VP9 as layers are not built",
+            "codec = \"vp8\"",
+        ),
         (format!("codec = \"opus\"\n{LAYERS}"), "layers", "opus is sound", "take it out"),
         (
             "codec = \"vp8\"\nlayers = { mode = \"svc\", rids = [\"f\"], files = [\"media/clip.ivf\"] }".to_owned(),
@@ -169,6 +174,12 @@ fn clips_that_cannot_be_played_are_refused_with_key_and_mend() {
             "codec = \"vp8\"\nfile = \"media/clip.ivf\"\nbitrate = \"1Mbps\"",
             "bitrate",
             "`bitrate` is not a key",
+            "`file`",
+        ),
+        (
+            "codec = \"vp8\"\nfile = \"media/clip.ivf\"\nnumbers = \"wrap\"",
+            "numbers",
+            "`numbers` is not a key",
             "`file`",
         ),
         ("codec = \"vp8\"\nlayers = {}", "layers.files", "needs `files`", "files = ["),

@@ -190,7 +190,6 @@ fn every_documented_error_says_what_to_write_instead() {
         ),
         ("[media.x]\nkind = \"audio\"\nencode_delay = \"3s\"", "`encode_delay` is out of bounds", "up to \"2s\""),
         ("[media.x]\nkind = \"audio\"\nnumbers = \"zero\"", "`zero` is no", "`wrap`"),
-        ("[media.x]\nkind = \"file\"\nnumbers = \"wrap\"", "`numbers`", ""),
         (
             "[media.m]\nkind = \"video\"\nsize = \"640x360\"\nbitrate = \"1Mbps\"\ngop = \"1ms\"",
             "`gop` is out of bounds",
