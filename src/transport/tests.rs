@@ -6,7 +6,10 @@ use crate::clock::{Duration, Instant};
 use crate::conference::channel::{BUFFER_LIMIT, MAX_MESSAGE_LEN};
 use crate::conference::{Cause, ChannelParameters, Reliability};
 use crate::rtp::srtp::Session;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+
+mod messages;
 
 struct Pair {
     ends: [Secure; 2],
@@ -17,6 +20,35 @@ struct Pair {
     opened: [Vec<u16>; 2],
     messages: [Vec<Message>; 2],
     first_bytes: Vec<u8>,
+    wire: Wire,
+}
+
+/// What lies between the ends; by default a datagram is there at once.
+#[derive(Default)]
+struct Wire {
+    delay: Duration,
+    /// Of a thousand datagrams so many are lost, either way.
+    lost_per_mille: u64,
+    random: u64,
+    /// Datagrams on their way to each end.
+    flying: [VecDeque<(Instant, Vec<u8>)>; 2],
+    /// Until then an end is woken once in so long only, and handles one datagram, as on a machine that is too busy.
+    starved: Option<(Instant, Duration)>,
+}
+
+impl Wire {
+    fn loses(&mut self) -> bool {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.random >> 33) % 1_000 < self.lost_per_mille
+    }
+
+    /// How many datagrams an end handles now; `None` while it is not woken.
+    fn budget(&self, now: Instant) -> Option<usize> {
+        match self.starved {
+            Some((until, every)) if now < until => (now.as_nanos() % (every.as_nanos() as u64) == 0).then_some(1),
+            _ => Some(usize::MAX),
+        }
+    }
 }
 
 fn any(_: SocketAddr) -> bool {
@@ -43,6 +75,7 @@ impl Pair {
             opened: [vec![], vec![]],
             messages: [vec![], vec![]],
             first_bytes: vec![],
+            wire: Wire::default(),
         }
     }
 
@@ -59,7 +92,13 @@ impl Pair {
         let until = self.now + time;
         while self.now < until {
             self.now += Duration::from_millis(1);
+            let Some(budget) = self.wire.budget(self.now) else { continue };
             for end in [0, 1] {
+                for _ in 0..budget {
+                    let Some((_, bytes)) = self.wire.flying[end].pop_front_if(|(at, _)| *at <= self.now) else { break };
+                    self.ends[end].handle_datagram(self.now, self.addresses[1 - end], &bytes);
+                    self.drain(end, carried[end]);
+                }
                 if self.ends[end].poll_timeout().is_some_and(|at| at <= self.now) {
                     self.ends[end].handle_timeout(self.now);
                 }
@@ -73,7 +112,10 @@ impl Pair {
             match output {
                 Output::Datagram { to, bytes } => {
                     self.first_bytes.push(bytes[0]);
-                    if carried && to == self.addresses[1 - end] {
+                    let arrives = carried && to == self.addresses[1 - end] && !self.wire.loses();
+                    if arrives && self.wire.delay > Duration::ZERO {
+                        self.wire.flying[1 - end].push_back((self.now + self.wire.delay, bytes));
+                    } else if arrives {
                         let from = self.addresses[end];
                         self.ends[1 - end].handle_datagram(self.now, from, &bytes);
                     }
