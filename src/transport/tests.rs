@@ -45,7 +45,7 @@ impl Wire {
     /// How many datagrams an end handles now; `None` while it is not woken.
     fn budget(&self, now: Instant) -> Option<usize> {
         match self.starved {
-            Some((until, every)) if now < until => (now.as_nanos() % (every.as_nanos() as u64) == 0).then_some(1),
+            Some((until, every)) if now < until => now.as_nanos().is_multiple_of(every.as_nanos() as u64).then_some(1),
             _ => Some(usize::MAX),
         }
     }

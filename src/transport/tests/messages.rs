@@ -70,7 +70,8 @@ impl Talk {
     fn send(&mut self, fates: &mut [Fate; 3]) {
         self.step += 1;
         for (id, (_, every, length)) in (0u16..).zip(STREAMS) {
-            for end in [0, 1].into_iter().filter(|end| (self.step + 17 * u64::from(id) + 5 * end) % every == 0) {
+            for end in [0, 1].into_iter().filter(|end| (self.step + 17 * u64::from(id) + 5 * end).is_multiple_of(every))
+            {
                 let mut bytes = vec![0; length];
                 bytes[..8].copy_from_slice(&self.pair.now.as_nanos().to_be_bytes());
                 assert!(self.pair.ends[end as usize].send_message(self.pair.now, id, &bytes), "there is room");
