@@ -152,6 +152,19 @@ fn channels(forecast: &Forecast) -> Option<String> {
     (published > 0).then(|| format!("{published} published, {received} received"))
 }
 
+/// What a live run needs of this machine.
+fn generator(forecast: &Forecast, limit: Option<u64>) -> String {
+    let files = limit.map_or(String::new(), |limit| format!(" of {}", grouped(limit as f64)));
+    format!(
+        "{:.2} cores of {}, {}, {} sockets, {} open files{files}",
+        forecast.cores,
+        cores(),
+        bytes(forecast.memory),
+        grouped(forecast.sockets as f64),
+        grouped(forecast.open_files as f64)
+    )
+}
+
 fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     let mut out = format!(
         "{}: {} in {}, seed {}\n\n",
@@ -190,18 +203,7 @@ fn text(plan: &Plan, forecast: &Forecast, limit: Option<u64>) -> String {
     if plan.run.world == World::Simulated {
         line("simulated", simulation(plan, forecast));
     } else {
-        let files = limit.map_or(String::new(), |limit| format!(" of {}", grouped(limit as f64)));
-        line(
-            "generator",
-            format!(
-                "{:.2} cores of {}, {}, {} sockets, {} open files{files}",
-                forecast.cores,
-                cores(),
-                bytes(forecast.memory),
-                grouped(forecast.sockets as f64),
-                grouped(forecast.open_files as f64)
-            ),
-        );
+        line("generator", generator(forecast, limit));
         if let Some(sfu) = forecast.sfu_cores {
             line("sfu", format!("{sfu:.2} cores beside it"));
         }

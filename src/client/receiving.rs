@@ -3,6 +3,9 @@
 //! Most of what a client is told is that. So nothing else is looked after then, unless something comes of the packets
 //! beyond what they measure.
 
+use super::leg::Leg;
+use super::network::Network;
+use super::turn::Turn;
 use super::{Client, Session, Shared, Sink, State};
 use crate::clock::Instant;
 
@@ -45,5 +48,23 @@ impl Client {
         } else {
             self.note_due();
         }
+    }
+}
+
+impl Session {
+    /// What [`Session::settle`] does, where nothing but the links can have something, of a session that is in; whether that
+    /// led to anything beyond what was measured. If not, only the time at which it is to be told the time again is another.
+    pub fn receive(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
+        let moved = self.drain_links(turn, network);
+        let news = self.legs.iter().any(Leg::has_news);
+        if news {
+            self.settle_on(turn, network, moved);
+        }
+        news
+    }
+
+    /// Whether it is in, and neither leaving nor gone.
+    pub fn is_settled(&self) -> bool {
+        self.joined_told && !self.joined_now && self.ended.is_none()
     }
 }

@@ -80,8 +80,8 @@ pub(super) struct Session {
     leave_at: Option<Instant>,
     deadline: Instant,
     pub(super) ended: Option<Ended>,
-    joined_now: bool,
-    joined_told: bool,
+    pub(super) joined_now: bool,
+    pub(super) joined_told: bool,
     /// For the totals of its tracks.
     pub window: Window,
 }
@@ -230,23 +230,7 @@ impl Session {
         self.settle_on(turn, network, moved);
     }
 
-    /// The same where nothing but the links can have something, of a session that is in; whether that led to anything
-    /// beyond what was measured. If not, only the time at which it is to be told the time again is another.
-    pub fn receive(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
-        let moved = self.drain_links(turn, network);
-        let news = self.legs.iter().any(Leg::has_news);
-        if news {
-            self.settle_on(turn, network, moved);
-        }
-        news
-    }
-
-    /// Whether it is in, and neither leaving nor gone.
-    pub fn is_settled(&self) -> bool {
-        self.joined_told && !self.joined_now && self.ended.is_none()
-    }
-
-    fn settle_on(&mut self, turn: &mut Turn<'_>, network: &mut Network, mut moved: bool) {
+    pub(super) fn settle_on(&mut self, turn: &mut Turn<'_>, network: &mut Network, mut moved: bool) {
         loop {
             for index in 0..self.legs.len() {
                 moved |= self.handle_leg_events(turn, index);
@@ -269,7 +253,7 @@ impl Session {
         moved
     }
 
-    fn drain_links(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
+    pub(super) fn drain_links(&mut self, turn: &mut Turn<'_>, network: &mut Network) -> bool {
         let mut moved = false;
         network.up.handle_timeout(turn.now);
         while let Some(delivery) = network.up.poll_output() {
