@@ -4,7 +4,8 @@ use super::harness::{cam, head, run};
 use crate::turns::alone;
 
 /// Two publishers in rooms of their own behind one line, which carries a little more than one of them sends, and one who has such
-/// a line for itself; two viewers share their way down.
+/// a line for itself; two viewers share their way down. Each has a flow of its own in the queue: behind a plain one, who is half a
+/// frame ahead of the other may get twice as much.
 fn scenario() -> String {
     let head = head("line", 11, ["1s", "6s", "500ms"]);
     let cam = cam("640x360", 25, "500kbps");
@@ -15,7 +16,7 @@ workers = 2
 {cam}
 cc = "fixed"
 [network.line]
-up = {{ rate = "650kbps", queue = "1s", delay = "15ms" }}
+up = {{ rate = "650kbps", queue = {{ aqm = "fq-codel", limit = "1s" }}, delay = "15ms" }}
 link_group = "all"
 [network.own]
 extends = "line"
