@@ -54,21 +54,25 @@ fn two_in_two_rooms_share_one_line_and_a_third_has_its_own() {
     let ran = run(&scenario());
     let up = |name: &str| {
         let who = ran.people(name).map(|detail| detail.index).collect::<Vec<_>>();
-        let lines = ran.outcome.links.iter().filter(|line| line.direction == "up" && line.class == "media");
-        let of = lines.filter(|line| who.contains(&line.participant)).collect::<Vec<_>>();
-        of.iter().map(|line| (line.offered as f64, line.delivered as f64)).collect::<Vec<_>>()
+        let sums = who.iter().map(|who| {
+            // What is asked for again takes its share of the line too.
+            let lines = ran.outcome.links.iter().filter(|line| line.direction == "up" && line.participant == *who);
+            lines.fold((0.0, 0.0), |(offered, delivered), line| {
+                (offered + line.offered as f64, delivered + line.delivered as f64)
+            })
+        });
+        sums.collect::<Vec<_>>()
     };
     let (speakers, control) = (up("speaker"), up("control"));
     let through: f64 = speakers.iter().map(|(_, delivered)| delivered).sum();
     for (offered, delivered) in &speakers {
         assert!((0.4..0.6).contains(&(delivered / through)), "half of it each: {speakers:?}");
-        assert!(
-            (0.45..0.8).contains(&(delivered / offered)),
-            "of what was sent the line carries some 60 %: {speakers:?}"
-        );
+        assert!(delivered / offered < 0.7, "the line does not carry both: {speakers:?}");
     }
     let [(offered, delivered)] = control[..] else { panic!("one has its own") };
     assert!(delivered / offered > 0.95, "{control:?}");
+    // 650 kbit/s for the two; one alone sends 500 and its headers.
+    assert!((1.0..1.45).contains(&(through / delivered)), "{speakers:?} {control:?}");
     let books = |group: &str| ran.outcome.link_groups.iter().find(|books| books.group == group).expect("it is there");
     let line = books("line");
     assert!(line.overflowed > 100 && line.participants == 2, "{line:?}");
